@@ -15,27 +15,33 @@
 
 enum status {
     ST_OK = 0,
-    ST_NO = 1,           /* a question answered no */
-    ERR_USAGE = 64,      /* the command line is wrong */
-    ERR_DATA = 65,       /* the content of an input is wrong */
-    ERR_NOINPUT = 66,    /* an input is missing or cannot be read */
-    ERR_DEVICE = 69,     /* a device or enough memory is not available */
-    ERR_BUG = 70,        /* a fault of this program */
-    ERR_SYSTEM = 71,     /* the operating system refused: memory, threads */
-    ERR_CREATE = 73,     /* an output cannot be created */
-    ERR_IO = 74,         /* reading or writing failed on the way */
+    ST_NO = 1,        /* a question answered no */
+    ERR_USAGE = 64,   /* the command line is wrong */
+    ERR_DATA = 65,    /* the content of an input is wrong */
+    ERR_NOINPUT = 66, /* an input is missing or cannot be read */
+    ERR_DEVICE = 69,  /* a device or enough memory is not available */
+    ERR_BUG = 70,     /* a fault of this program */
+    ERR_SYSTEM = 71,  /* the operating system refused: memory, threads */
+    ERR_CREATE = 73,  /* an output cannot be created */
+    ERR_IO = 74,      /* reading or writing failed on the way */
 };
 
 struct err {
-    int status;          /* enum status; 0 means no error */
-    char text[1000];     /* NUL-terminated; cut, never overrun */
+    int status;      /* enum status; 0 means no error */
+    char text[1000]; /* NUL-terminated; cut, never overrun */
 };
 
-#define ERR_NONE {0, {0}}
+#define ERR_NONE                                                                                   \
+    {                                                                                              \
+        0,                                                                                         \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 #if defined(__GNUC__)
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #else
 #define PRINTF_LIKE(fmt, args)
 #define MUST_CHECK

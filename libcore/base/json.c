@@ -12,7 +12,7 @@
 
 struct checker {
     const char *begin, *p, *end;
-    uint64_t *keys;                /* hashes of the keys of all open objects */
+    uint64_t *keys; /* hashes of the keys of all open objects */
     size_t n_keys, cap_keys;
     struct err *e;
 };
@@ -24,10 +24,10 @@ static bool fail(struct checker *c, const char *what)
                        (size_t)(c->p - c->begin) + 1, what);
     unsigned char seen = (unsigned char)*c->p;
     if (seen >= 0x21 && seen < 0x7F)
-        return err_set(c->e, ERR_DATA, "byte %zu: %s (seen '%c')",
-                       (size_t)(c->p - c->begin) + 1, what, seen);
-    return err_set(c->e, ERR_DATA, "byte %zu: %s (seen byte 0x%02X)",
-                   (size_t)(c->p - c->begin) + 1, what, seen);
+        return err_set(c->e, ERR_DATA, "byte %zu: %s (seen '%c')", (size_t)(c->p - c->begin) + 1,
+                       what, seen);
+    return err_set(c->e, ERR_DATA, "byte %zu: %s (seen byte 0x%02X)", (size_t)(c->p - c->begin) + 1,
+                   what, seen);
 }
 
 static void skip_space(struct checker *c)
@@ -50,7 +50,7 @@ static bool check_string(struct checker *c)
         return fail(c, "expected a string");
     c->p++;
     for (;;) {
-        while (c->end - c->p >= 8) {    /* eight plain ASCII bytes at a time */
+        while (c->end - c->p >= 8) { /* eight plain ASCII bytes at a time */
             uint64_t w;
             memcpy(&w, c->p, 8);
             const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
@@ -243,8 +243,17 @@ static bool check_value(struct checker *c, int depth)
     case 't': return check_word(c, "true");
     case 'f': return check_word(c, "false");
     case 'n': return check_word(c, "null");
-    case '-': case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9': return check_number(c);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9': return check_number(c);
     default: return fail(c, "expected a value");
     }
 }
@@ -275,7 +284,8 @@ enum json_type json_type(struct str v)
     case '{': return JSON_OBJECT;
     case '[': return JSON_ARRAY;
     case '"': return JSON_STRING;
-    case 't': case 'f': return JSON_BOOL;
+    case 't':
+    case 'f': return JSON_BOOL;
     case 'n': return JSON_NULL;
     default: return JSON_NUMBER;
     }
@@ -409,8 +419,8 @@ bool json_i64(struct str v, int64_t *out)
  * where that is exact in double arithmetic with room to spare, else strtof. */
 static bool float_fast(struct str v, float *out)
 {
-    static const double ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static const double ten[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     size_t i = v.p[0] == '-';
     uint64_t m = 0;
     unsigned digits = 0, places = 0;
@@ -472,7 +482,7 @@ static struct str decode_span(struct arena *a, struct str s)
 {
     if (!s.n || !memchr(s.p, '\\', s.n))
         return s;
-    char *out = arena_alloc(a, s.n + 1), *o = out;   /* decoding never makes text longer */
+    char *out = arena_alloc(a, s.n + 1), *o = out; /* decoding never makes text longer */
     for (size_t i = 0; i < s.n;) {
         if (s.p[i] != '\\') {
             *o++ = s.p[i++];

@@ -38,7 +38,7 @@ bool num_parse_double(struct str s, double *out)
     char text[400];
     if (s.n == 0 || s.n >= sizeof text)
         return false;
-    for (size_t i = 0; i < s.n; i++)    /* no blanks, hex, inf or nan */
+    for (size_t i = 0; i < s.n; i++) /* no blanks, hex, inf or nan */
         if (!strchr("0123456789+-.eE", s.p[i]) || !s.p[i])
             return false;
     memcpy(text, s.p, s.n);
@@ -53,7 +53,10 @@ bool num_parse_double(struct str s, double *out)
 
 bool num_parse_size(struct str s, uint64_t *out)
 {
-    static const struct { const char *suffix; double scale; } units[] = {
+    static const struct {
+        const char *suffix;
+        double scale;
+    } units[] = {
         {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}, {"KB", 0x1p10},
         {"MB", 0x1p20},  {"GB", 0x1p30},  {"TB", 0x1p40},  {"K", 0x1p10},   {"M", 0x1p20},
         {"G", 0x1p30},   {"T", 0x1p40},   {"B", 1},

@@ -14,18 +14,18 @@
 #include <unistd.h>
 
 struct pool {
-    size_t size;                        /* threads, the caller included */
-    pthread_t *threads;                 /* size - 1 of them */
+    size_t size;        /* threads, the caller included */
+    pthread_t *threads; /* size - 1 of them */
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     void (*fn)(void *, size_t, size_t);
     void *arg;
     size_t n_tasks;
-    atomic_size_t next;                 /* the first task that nobody has taken */
-    atomic_size_t busy;                 /* workers that have not finished this job */
-    atomic_uint job;                    /* counts jobs; workers wait for a change */
-    size_t sleeping;                    /* workers inside cond_wait; under lock */
-    bool caller_sleeps;                 /* under lock */
+    atomic_size_t next; /* the first task that nobody has taken */
+    atomic_size_t busy; /* workers that have not finished this job */
+    atomic_uint job;    /* counts jobs; workers wait for a change */
+    size_t sleeping;    /* workers inside cond_wait; under lock */
+    bool caller_sleeps; /* under lock */
     bool closing;
     atomic_size_t ids;
 };
@@ -52,7 +52,8 @@ static void *work(void *arg)
     size_t worker = atomic_fetch_add(&p->ids, 1) + 1;
     unsigned seen = 0;
     for (;;) {
-        for (int i = 0; i < SPINS && atomic_load_explicit(&p->job, memory_order_acquire) == seen; i++)
+        for (int i = 0; i < SPINS && atomic_load_explicit(&p->job, memory_order_acquire) == seen;
+             i++)
             relax();
         if (atomic_load_explicit(&p->job, memory_order_acquire) == seen) {
             pthread_mutex_lock(&p->lock);

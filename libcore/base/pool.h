@@ -18,8 +18,8 @@ enum { POOL_THREADS_MAX = 1024 };
 
 /* n_threads = 0 means one per online CPU; 1 starts no thread at all. */
 struct pool *pool_open(size_t n_threads, struct err *e) MUST_CHECK;
-void pool_close(struct pool *p);                /* accepts NULL */
-size_t pool_size(const struct pool *p);         /* NULL counts as 1 */
+void pool_close(struct pool *p);        /* accepts NULL */
+size_t pool_size(const struct pool *p); /* NULL counts as 1 */
 void pool_run(struct pool *p, size_t n_tasks, void (*fn)(void *arg, size_t task, size_t worker),
               void *arg);
 

@@ -1,5 +1,5 @@
 /* str.c - see str.h. */
-#define _GNU_SOURCE   /* memmem */
+#define _GNU_SOURCE /* memmem */
 #include "base/str.h"
 #include "base/mem.h"
 
@@ -136,7 +136,7 @@ size_t utf8_valid_prefix(struct str s)
 {
     size_t i = 0;
     while (i < s.n) {
-        while (s.n - i >= 8) {      /* eight ASCII bytes at a time */
+        while (s.n - i >= 8) { /* eight ASCII bytes at a time */
             uint64_t w;
             memcpy(&w, s.p + i, 8);
             if (w & 0x8080808080808080u)
