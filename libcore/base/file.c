@@ -1,0 +1,127 @@
+/* file.c - see file.h. */
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int open_regular(const char *path, size_t *size, struct err *e)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        err_sys(e, ERR_NOINPUT, "%s", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        err_set(e, ERR_NOINPUT, "%s: not a regular file", path);
+    } else if (st.st_size < 0 || (uintmax_t)st.st_size > SIZE_MAX) {
+        err_set(e, ERR_NOINPUT, "%s: too large for this machine", path);
+    } else {
+        *size = (size_t)st.st_size;
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool file_read(const char *path, size_t max, struct buf *out, struct err *e)
+{
+    size_t size;
+    int fd = open_regular(path, &size, e);
+    if (fd < 0)
+        return false;
+    bool ok = size <= max ||
+              err_set(e, ERR_DATA, "%s: too long (seen %zu bytes, at most %zu)", path, size, max);
+    if (ok)
+        buf_reserve(out, size);
+    for (size_t done = 0; ok && done < size;) {
+        ssize_t k = read(fd, out->p + out->n, size - done);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            ok = err_sys(e, ERR_IO, "%s", path);
+        else if (k == 0)
+            ok = err_set(e, ERR_IO, "%s: became shorter while it was read", path);
+        else
+            done += (size_t)k, out->n += (size_t)k;
+    }
+    close(fd);
+    return ok;
+}
+
+bool file_map(const char *path, struct file_map *m, struct err *e)
+{
+    *m = (struct file_map){NULL, 0};
+    size_t size;
+    int fd = open_regular(path, &size, e);
+    if (fd < 0)
+        return false;
+    void *p = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    bool ok = p != MAP_FAILED || err_sys(e, ERR_NOINPUT, "%s: cannot be mapped", path);
+    close(fd);
+    if (ok)
+        *m = (struct file_map){p, size};
+    return ok;
+}
+
+void file_unmap(struct file_map *m)
+{
+    if (m->p)
+        munmap((void *)(uintptr_t)m->p, m->n);
+    *m = (struct file_map){NULL, 0};
+}
+
+bool file_write(const char *path, const void *data, size_t n, struct err *e)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_sys(e, ERR_CREATE, "%s", path);
+    bool ok = true;
+    for (size_t done = 0; ok && done < n;) {
+        ssize_t k = write(fd, (const char *)data + done, n - done);
+        if (k >= 0)
+            done += (size_t)k;
+        else if (errno != EINTR)
+            ok = err_sys(e, ERR_IO, "%s", path);
+    }
+    if (ok && fsync(fd) != 0)
+        ok = err_sys(e, ERR_IO, "%s", path);
+    if (close(fd) != 0 && ok)
+        ok = err_sys(e, ERR_IO, "%s", path);
+    return ok;
+}
+
+bool file_copy(const char *from, const char *to, struct err *e)
+{
+    struct file_map m;
+    if (!file_map(from, &m, e))
+        return false;
+    bool ok = file_write(to, m.p, m.n, e);
+    file_unmap(&m);
+    return ok;
+}
+
+char *path_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+    struct buf b = {0};
+    buf_puts(&b, dir);
+    if (n && dir[n - 1] != '/')
+        buf_putc(&b, '/');
+    buf_puts(&b, name);
+    char *s = xstrdup(buf_cstr(&b));
+    buf_free(&b);
+    return s;
+}

@@ -1,0 +1,31 @@
+/* file.h - whole files: read into memory, mapped, written, copied. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* Appends the content of a regular file to *out.  ERR_NOINPUT if it is missing
+ * or no regular file, ERR_DATA if it is longer than `max` bytes. */
+bool file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
+bool file_exists(const char *path); /* a regular file, links followed */
+
+/* A file mapped for reading; an empty file is {NULL, 0}. */
+struct file_map {
+    const unsigned char *p;
+    size_t n;
+};
+bool file_map(const char *path, struct file_map *m, struct err *e) MUST_CHECK;
+void file_unmap(struct file_map *m);
+
+/* Creates or replaces `path`, flushed to the disk. */
+bool file_write(const char *path, const void *data, size_t n, struct err *e) MUST_CHECK;
+bool file_copy(const char *from, const char *to, struct err *e) MUST_CHECK;
+
+/* "dir/name"; the caller frees. */
+char *path_join(const char *dir, const char *name);
+
+#endif
