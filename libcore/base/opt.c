@@ -328,6 +328,7 @@ char **opt_parse(int argc, char **argv, const struct opt_spec *spec)
         if (help_wanted) {
             /* The help shows defaults, so it wants the variables untouched: options
              * that came before it on the command line are shown with their values. */
+            help_wanted = false;
             print_help(spec);
             finish_stdout();
         }

@@ -38,10 +38,13 @@ static void sizes_parse(void)
     uint64_t v;
     CHECK(num_parse_size(STR("1.5G"), &v) && v == 3ull << 29);
     CHECK(num_parse_size(STR("64KiB"), &v) && v == 65536);
-    CHECK(!num_parse_size(STR("-1"), &v) && !num_parse_size(STR("1X"), &v) && !num_parse_size(STR(""), &v));
-    CHECK(!num_parse_u64(STR("18446744073709551616"), &v) && num_parse_u64(STR("18446744073709551615"), &v));
+    CHECK(!num_parse_size(STR("-1"), &v) && !num_parse_size(STR("1X"), &v) &&
+          !num_parse_size(STR(""), &v));
+    CHECK(!num_parse_u64(STR("18446744073709551616"), &v) &&
+          num_parse_u64(STR("18446744073709551615"), &v));
     double d;
-    CHECK(!num_parse_double(STR("inf"), &d) && !num_parse_double(STR("0x1"), &d) && !num_parse_double(STR("1e999"), &d));
+    CHECK(!num_parse_double(STR("inf"), &d) && !num_parse_double(STR("0x1"), &d) &&
+          !num_parse_double(STR("1e999"), &d));
 }
 
 static bool valid(const char *text)
@@ -52,11 +55,19 @@ static bool valid(const char *text)
 
 static void json_accepts_and_refuses(void)
 {
-    static const char *const good[] = {"{}", "[]", " [1,-0.5e+3,\"\\u00e9\\n\",null,true] ", "{\"a\":{\"a\":1},\"b\":[]}",
-                                       "\"\\ud83d\"", "\"0123456789abcdef\\\"x\"", "0"};
-    static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"\\u0061\":2}", "01", "1.", ".5", "+1", "nul",
-                                      "\"\\x\"", "\"\t\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "[1] 2", "NaN",
-                                      "{\"a\" 1}", "{a:1}", "\"abc", "[1 2]", "-", "1e", "\"\\u12g4\""};
+    static const char *const good[] = {"{}",
+                                       "[]",
+                                       " [1,-0.5e+3,\"\\u00e9\\n\",null,true] ",
+                                       "{\"a\":{\"a\":1},\"b\":[]}",
+                                       "\"\\ud83d\"",
+                                       "\"0123456789abcdef\\\"x\"",
+                                       "0"};
+    static const char *const bad[] = {
+        "",        "{",      "[1,]",      "{\"a\":1,}",   "{\"a\":1,\"\\u0061\":2}",
+        "01",      "1.",     ".5",        "+1",           "nul",
+        "\"\\x\"", "\"\t\"", "\"\xff\"",  "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
+        "[1] 2",   "NaN",    "{\"a\" 1}", "{a:1}",        "\"abc",
+        "[1 2]",   "-",      "1e",        "\"\\u12g4\""};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!valid(good[i]))
             CHECK_STR(good[i], "(valid)");
@@ -93,8 +104,10 @@ static void json_walks(void)
 {
     struct err e = ERR_NONE;
     struct str v, m, key;
-    CHECK(json_check(STR(" { \"a\" : [1, {\"]\":\"}\"} , \"x\\\"\"] ,\"b\\u0062\":1e400, \"c\":-12 }"), &v, &e));
-    CHECK(json_get(v, "a", &m) && json_count(m) == 3 && str_is(m, "[1, {\"]\":\"}\"} , \"x\\\"\"]"));
+    CHECK(json_check(
+        STR(" { \"a\" : [1, {\"]\":\"}\"} , \"x\\\"\"] ,\"b\\u0062\":1e400, \"c\":-12 }"), &v, &e));
+    CHECK(json_get(v, "a", &m) && json_count(m) == 3 &&
+          str_is(m, "[1, {\"]\":\"}\"} , \"x\\\"\"]"));
     CHECK(json_get(v, "bb", &m) && str_is(m, "1e400"));
     double d;
     CHECK(!json_double(m, &d));
@@ -119,7 +132,8 @@ static void utf8_replaces_maximal_parts(void)
 {
     /* Unicode 15, table 3-8 */
     struct str s = STR("\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64");
-    uint32_t want[] = {0x61, UTF8_BAD, UTF8_BAD, UTF8_BAD, 0x62, UTF8_BAD, 0x63, UTF8_BAD, UTF8_BAD, 0x64};
+    uint32_t want[] = {0x61,     UTF8_BAD, UTF8_BAD, UTF8_BAD, 0x62,
+                       UTF8_BAD, 0x63,     UTF8_BAD, UTF8_BAD, 0x64};
     size_t i = 0, n = 0;
     while (i < s.n) {
         uint32_t u = utf8_next(s, &i);

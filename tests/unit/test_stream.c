@@ -165,8 +165,9 @@ static void records_keep_what_they_do_not_know(void)
     struct err e = ERR_NONE;
     struct group g;
     struct buf out = {0};
-    struct str line = STR("{\"big\":123456789012345678901234567890,\"e\":1.50e+01,\"\\u0069d\":\"x\",\"responses\":"
-                          "[{\"text\":\"a\\u0000\",\"reward\":null},{\"x\":[1,{\"y\":2}]}],\"z\":{}}");
+    struct str line = STR(
+        "{\"big\":123456789012345678901234567890,\"e\":1.50e+01,\"\\u0069d\":\"x\",\"responses\":"
+        "[{\"text\":\"a\\u0000\",\"reward\":null},{\"x\":[1,{\"y\":2}]}],\"z\":{}}");
     CHECK(group_parse(&g, &a, line, &e));
     group_print(&g, &out);
     CHECK(str_eq(buf_str(&out), line));
@@ -176,8 +177,11 @@ static void records_keep_what_they_do_not_know(void)
     object_set(&a, &g.responses[1], F_VERDICT, raw_string(&a, str_of(verdict_name(VERDICT_WRONG))));
     buf_reset(&out);
     group_print(&g, &out);
-    CHECK_STR(buf_cstr(&out), "{\"big\":123456789012345678901234567890,\"e\":1.50e+01,\"\\u0069d\":\"x\",\"responses\":"
-                              "[{\"text\":\"a\\u0000\",\"reward\":0.1},{\"x\":[1,{\"y\":2}],\"verdict\":\"wrong\"}],\"z\":{}}");
+    CHECK_STR(
+        buf_cstr(&out),
+        "{\"big\":123456789012345678901234567890,\"e\":1.50e+01,\"\\u0069d\":\"x\",\"responses\":"
+        "[{\"text\":\"a\\u0000\",\"reward\":0.1},{\"x\":[1,{\"y\":2}],\"verdict\":\"wrong\"}],"
+        "\"z\":{}}");
     double d;
     CHECK(!need_double(&g.responses[1], "responses[1].", F_REWARD, &d, &e));
     CHECK_STR(e.text, "\"responses[1].reward\" is missing");
@@ -195,7 +199,8 @@ static void heads_grow_by_a_line(void)
     struct str v;
     CHECK(provenance_check(buf_str(&head2), &e));
     CHECK(json_get(buf_str(&head2), "programs", &v) && json_count(v) == 2);
-    CHECK(provenance_find(buf_str(&head2), "gcpo-a", &v) && json_get(v, "seed", &v) && str_is(v, "7"));
+    CHECK(provenance_find(buf_str(&head2), "gcpo-a", &v) && json_get(v, "seed", &v) &&
+          str_is(v, "7"));
     CHECK(!provenance_check(STR("{\"gcpo\":99,\"programs\":[]}"), &e) && e.status == ERR_DATA);
     buf_free(&line);
     buf_free(&head1);
