@@ -251,6 +251,9 @@ bool config_check(const struct model_config *c, struct err *e)
     if (c->n_heads % c->n_kv_heads)
         return err_set(e, ERR_DATA, "heads do not divide among key/value heads (seen %d and %d)",
                        (int)c->n_heads, (int)c->n_kv_heads);
+    if (c->head_dim > CONFIG_HEAD_DIM_MAX)
+        return err_set(e, ERR_DATA, "head_dim is too large (seen %d, at most %d)", (int)c->head_dim,
+                       CONFIG_HEAD_DIM_MAX);
     if (c->head_dim % 2)
         return err_set(e, ERR_DATA, "head_dim is odd (seen %d)", (int)c->head_dim);
     if (c->rope.theta <= 1)
