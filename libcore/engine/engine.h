@@ -282,21 +282,22 @@ bool trainer_set_weights(struct trainer *t, const float *in, struct err *e) MUST
 
 /* ---- writing ---- */
 
-/* Writes a model directory at `path`, which must not exist: the weights in the
- * stored type (f16 becomes f32), config, and the generation, tokenizer and template files of the
- * directory it was opened from, unchanged.  The caller renames it.  digest may be NULL. */
+/* Writes a model into the existing directory `path` (base/outfile.h makes one that
+ * appears whole): the weights in the stored type (f16 becomes f32), the config, and the generation,
+ * tokenizer and template files of the directory it was opened from, unchanged.  digest may be NULL. */
 bool trainer_save(struct trainer *t, const char *path, uint64_t max_shard_bytes,
                   char digest[ENGINE_DIGEST], struct err *e) MUST_CHECK;
 
-/* Masters, moments and the count of steps, as a directory at `path`, which must
- * not exist.  Loading restores them; *backward_name gets the name that was in it (borrowed
- * from the trainer) and may differ from trainer_backward_name().  ERR_DATA if the state
- * belongs to other weights: its digest is that of the model it was saved beside. */
+/* Masters, moments and the count of steps, written into the existing directory `path`.
+ * Loading restores them; *backward_name gets the name that was in it (borrowed from the trainer)
+ * and may differ from trainer_backward_name().  ERR_DATA if the state belongs to another model
+ * than the trainer's: it carries the digest of the model that was saved last. */
 bool trainer_save_state(struct trainer *t, const char *path, struct err *e) MUST_CHECK;
 bool trainer_load_state(struct trainer *t, const char *path, const char **backward_name,
                         struct err *e) MUST_CHECK;
 
-/* A model of random weights, the same on every machine: embeddings N(0, std_embed);
+/* Writes a model of random weights into the existing directory `path`, the same on every
+ * machine: embeddings N(0, std_embed);
  * q, k, v, gate and up N(0, std_in); o and down N(0, std_out); an untied head N(0, std_embed);
  * biases 0, norms 1. */
 struct engine_init {
