@@ -205,6 +205,8 @@ struct trainer_options {
     double weight_decay;
     double max_grad_norm; /* 0: no clipping */
     bool no_decay_1d;     /* norms and biases do not decay */
+    bool step_on_zero;    /* make a step even if the gradient is exactly zero, as torch does */
+    bool as_f32;          /* train and save bf16 weights as f32 */
     bool no_optimizer;    /* gradients only: no moments are kept, no step can be made */
 };
 
