@@ -20,35 +20,34 @@ static int tap_failures;
 static const char *tap_skip;
 
 #define SKIP(why) (tap_skip = (why))
-#define CHECK(cond)                                                                               \
-    ((cond) ? (void)0                                                                             \
-            : (void)(tap_failures++, printf("# %s:%d: %s\n", __FILE__, __LINE__, #cond)))
-#define CHECK_INT(seen, want)                                                                     \
-    do {                                                                                          \
-        long long seen_ = (long long)(seen), want_ = (long long)(want);                           \
-        if (seen_ != want_) {                                                                     \
-            tap_failures++;                                                                       \
-            printf("# %s:%d: %s is %lld, expected %lld\n", __FILE__, __LINE__, #seen, seen_,      \
-                   want_);                                                                        \
-        }                                                                                         \
+#define CHECK(cond)                                                                                \
+    ((cond) ? (void)0 : (void)(tap_failures++, printf("# %s:%d: %s\n", __FILE__, __LINE__, #cond)))
+#define CHECK_INT(seen, want)                                                                      \
+    do {                                                                                           \
+        long long seen_ = (long long)(seen), want_ = (long long)(want);                            \
+        if (seen_ != want_) {                                                                      \
+            tap_failures++;                                                                        \
+            printf("# %s:%d: %s is %lld, expected %lld\n", __FILE__, __LINE__, #seen, seen_,       \
+                   want_);                                                                         \
+        }                                                                                          \
     } while (0)
-#define CHECK_STR(seen, want)                                                                     \
-    do {                                                                                          \
-        const char *seen_ = (seen), *want_ = (want);                                              \
-        if (strcmp(seen_, want_) != 0) {                                                          \
-            tap_failures++;                                                                       \
-            printf("# %s:%d: %s is \"%s\", expected \"%s\"\n", __FILE__, __LINE__, #seen, seen_,  \
-                   want_);                                                                        \
-        }                                                                                         \
+#define CHECK_STR(seen, want)                                                                      \
+    do {                                                                                           \
+        const char *seen_ = (seen), *want_ = (want);                                               \
+        if (strcmp(seen_, want_) != 0) {                                                           \
+            tap_failures++;                                                                        \
+            printf("# %s:%d: %s is \"%s\", expected \"%s\"\n", __FILE__, __LINE__, #seen, seen_,   \
+                   want_);                                                                         \
+        }                                                                                          \
     } while (0)
-#define CHECK_NEAR(seen, want, tolerance)                                                         \
-    do {                                                                                          \
-        double seen_ = (seen), want_ = (want);                                                    \
-        if (!(fabs(seen_ - want_) <= (tolerance))) {                                              \
-            tap_failures++;                                                                       \
-            printf("# %s:%d: %s is %.17g, expected %.17g within %g\n", __FILE__, __LINE__, #seen, \
-                   seen_, want_, (double)(tolerance));                                            \
-        }                                                                                         \
+#define CHECK_NEAR(seen, want, tolerance)                                                          \
+    do {                                                                                           \
+        double seen_ = (seen), want_ = (want);                                                     \
+        if (!(fabs(seen_ - want_) <= (tolerance))) {                                               \
+            tap_failures++;                                                                        \
+            printf("# %s:%d: %s is %.17g, expected %.17g within %g\n", __FILE__, __LINE__, #seen,  \
+                   seen_, want_, (double)(tolerance));                                             \
+        }                                                                                          \
     } while (0)
 
 static int tap_run(const struct test *tests, int n)

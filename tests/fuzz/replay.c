@@ -15,7 +15,7 @@ int main(int argc, char **argv)
         }
         uint8_t *data = malloc(1 << 24);
         size_t n = data ? fread(data, 1, 1 << 24, f) : 0;
-        uint8_t *exact = malloc(n ? n : 1);   /* so that ASan sees the end */
+        uint8_t *exact = malloc(n ? n : 1); /* so that ASan sees the end */
         for (size_t k = 0; exact && k < n; k++)
             exact[k] = data[k];
         free(data);

@@ -1,0 +1,190 @@
+#!/usr/bin/env bats
+# The contract that all programs share (gcpo(7)), looped over every program.
+bats_require_minimum_version 1.5.0
+setup() {
+    load helpers
+    group a w c > "$T/good"
+}
+
+# Programs that read groups and need no model, as far as they are built.
+filters() { for p in $STREAM_PROGRAMS; do [ -e "$ROOT/cmd/$p.c" ] && echo "$p"; done; }
+
+@test "help that was asked for goes to standard output, status 0" {
+    for p in $PROGRAMS; do
+        run -0 --separate-stderr "$p" --help
+        [ -z "$stderr" ]
+        [[ "${lines[0]}" == "$p - "* ]]
+        [[ "$output" == *"usage: $p "* ]]
+        first=$output
+        run -0 "$p" -h
+        [ "$output" = "$first" ]
+        [ "$(wc -L <<< "$output")" -le 100 ]
+    done
+}
+
+@test "misuse is one line and a hint on standard error, status 64" {
+    for p in $PROGRAMS; do
+        for bad in --nonsense --hel -% --output; do
+            run -64 --separate-stderr "$p" "$bad"
+            [ -z "$output" ]
+            [ "${#stderr_lines[@]}" -eq 2 ]
+            [[ "${stderr_lines[0]}" == "$p: "* ]]
+            [ "${stderr_lines[1]}" = "try '$p --help'" ]
+        done
+    done
+}
+
+@test "--version names the program and its version; -v adds the libraries" {
+    for p in $PROGRAMS; do
+        run -0 "$p" --version
+        [[ "$output" =~ ^$p\ [0-9]+\.[0-9]+\.[0-9]+ ]]
+        run -0 "$p" -V -v
+        [[ "$output" == *"compiler: "* ]]
+    done
+}
+
+@test "zero bytes of input are an error" {
+    for p in $(filters); do
+        run -65 --separate-stderr bash -c "$p < /dev/null"
+        [ -z "$output" ]
+        [ "$stderr" = "$p: standard input: zero bytes of input (did the program before it fail?)" ]
+        run -65 "$p" -o "$T/out" /dev/null
+        [ ! -e "$T/out" ]
+    done
+}
+
+@test "a whole stream of zero records is fine" {
+    gcpo-inject-gold "$T/good" | zstd -dc | head -0 | zstd -c > "$T/empty.zst"
+    for p in $(filters); do
+        run -0 --separate-stderr "$p" "$T/empty.zst"
+        [ -z "$stderr" ]
+    done
+}
+
+@test "missing files, directories, unreadable names: 66" {
+    for p in $(filters); do
+        run -66 --separate-stderr "$p" "$T/none"
+        [ "$stderr" = "$p: $T/none: cannot open: No such file or directory" ]
+        run -66 --separate-stderr "$p" "$T"
+        [ "$stderr" = "$p: $T: is a directory" ]
+        run -66 "$p" "$T/good" "$T/none" # the second of two
+    done
+}
+
+@test "bad lines are named by file and line, and leave no output: 65" {
+    while IFS=$'\t' read -r line message; do
+        { cat "$T/good"; printf "$line\n"; } > "$T/bad"
+        for p in $(filters); do
+            run -65 --separate-stderr "$p" -o "$T/out" "$T/bad"
+            [[ "$stderr" == "$p: $T/bad:2: $message"* ]]
+            [ "${#stderr_lines[@]}" -eq 1 ]
+            [ ! -e "$T/out" ] && [ ! -e "$T/.out.part" ]
+        done
+    done <<'CASES'
+	the line is empty
+not json	not JSON: byte 1
+{"id":"a"	not JSON: byte 10
+[1]	the line is an array (expected an object)
+{"id":"a","id":"b"}	not JSON: byte 11: the key "id" occurs twice
+{"id":"a","responses":3}	"responses" is a number (expected an array)
+{"id":"a","responses":[3]}	"responses[0]" is a number (expected an object)
+{"id":"a","x":NaN}	not JSON
+{"id":"a","x":"\\xff"}	not JSON
+CASES
+}
+
+@test "a truncated stream is refused at many offsets" {
+    for i in $(seq 40); do group "g$i" w c; done | gcpo-inject-gold > "$T/whole"
+    n=$(stat -c %s "$T/whole")
+    for p in $(filters); do
+        for at in $(seq 1 $((n / 16)) $((n - 1))) $((n - 1)); do
+            head -c "$at" "$T/whole" > "$T/cut"
+            run -65 --separate-stderr "$p" -o "$T/out" "$T/cut"
+            [ ! -e "$T/out" ]
+        done
+        run -0 "$p" "$T/whole"
+    done
+}
+
+@test "output that cannot be written: 73 and 74" {
+    for p in $(filters); do
+        [ "$p" = gcpo-stat ] && continue
+        run -73 --separate-stderr "$p" -o "$T" "$T/good"
+        [ "$stderr" = "$p: $T: is a directory" ]
+        run -73 "$p" -o "$T/no/such/folder" "$T/good"
+        run -74 --separate-stderr "$p" -o /dev/full "$T/good"
+        [[ "$stderr" == "$p: /dev/full: cannot write: No space left on device" ]]
+    done
+    for p in $(filters); do
+        run -74 --separate-stderr bash -c "$p '$T/good' > /dev/full"
+    done
+}
+
+@test "a pipe that closes early is quiet" {
+    for i in $(seq 3000); do group "g$i" w c; done > "$T/many"
+    for p in $(filters); do
+        run -0 --separate-stderr bash -c "$p '$T/many' | head -c 1 > /dev/null"
+        [ -z "$stderr" ]
+    done
+}
+
+@test "off a terminal, a program that succeeds is silent on standard error" {
+    for p in $(filters); do
+        run -0 --separate-stderr "$p" "$T/good"
+        [ -z "$stderr" ]
+    done
+}
+
+@test "bad records go to the reject file, if asked" {
+    { cat "$T/good"; echo nonsense; group b w w; } > "$T/mixed"
+    for p in gcpo-inject-gold; do
+        run -0 --separate-stderr "$p" --plain --reject "$T/rejected" "$T/mixed"
+        [ "$(cat "$T/rejected")" = nonsense ]
+        [ "$(wc -l <<< "$output")" -eq 2 ]
+        [ "$stderr" = "$p: warning: 1 of 3 records were rejected into $T/rejected" ]
+    done
+}
+
+@test "a file that another process is writing is refused, naming it" {
+    mkfifo "$T/pipe"
+    gcpo-inject-gold -o "$T/out" "$T/pipe" 3>&- &
+    pid=$!
+    exec 9> "$T/pipe"
+    cat "$T/good" >&9
+    for _ in $(seq 100); do [ -e "$T/.out.part" ] && break; sleep 0.05; done
+    sleep 0.2
+    run -73 --separate-stderr gcpo-inject-gold -o "$T/out" "$T/good"
+    exec 9>&-
+    wait $pid
+    [ "$stderr" = "gcpo-inject-gold: $T/out: is being written by process $pid" ]
+    run -0 gcpo-inject-gold -o "$T/out" "$T/good"
+}
+
+@test "SIGTERM and SIGINT leave no temporary file; a killed run's is taken over" {
+    for signal in TERM INT KILL; do
+        mkfifo "$T/pipe$signal"
+        env --default-signal=INT gcpo-inject-gold -o "$T/out" "$T/pipe$signal" 3>&- &
+        pid=$!
+        exec 9> "$T/pipe$signal"
+        cat "$T/good" >&9
+        for _ in $(seq 100); do [ -e "$T/.out.part" ] && break; sleep 0.05; done
+        kill -$signal $pid
+        run wait $pid
+        exec 9>&-
+        [ ! -e "$T/out" ]
+        [ "$signal" = KILL ] || [ ! -e "$T/.out.part" ]
+    done
+    [ -e "$T/.out.part" ]
+    run -0 gcpo-inject-gold -o "$T/out" "$T/good"
+    [ ! -e "$T/.out.part" ]
+}
+
+@test "segments map to segments: tool(cat a b) = cat tool(a) tool(b)" {
+    group a w w | gcpo-inject-gold > "$T/a"
+    group b w c | gcpo-inject-gold > "$T/b"
+    gcpo-inject-gold "$T/a" > "$T/ta"
+    gcpo-inject-gold "$T/b" > "$T/tb"
+    cat "$T/a" "$T/b" | gcpo-inject-gold > "$T/tab"
+    cat "$T/ta" "$T/tb" | cmp - "$T/tab"
+    zstd -t "$T/tab"
+}
