@@ -118,3 +118,17 @@ inject() { gcpo-inject-gold --plain "$@"; }
     inject "$T/a" "$T/b" > "$T/ab"
     cmp "$T/1" "$T/ab"
 }
+
+@test "with -m the gold becomes token ids with the end token, within max_tokens" {
+    need_data engine/e2e-qwen3
+    m=$DATA/engine/e2e-qwen3
+    eos=$(jq '.eos_token_id[0]' "$m/generation_config.json")
+    group a w w | jq -c '.prompt_tokens=[1,2] | .max_tokens=50' > "$T/in"
+    run -0 inject -m "$m" "$T/in"
+    jq -e --argjson eos "$eos" '.gold_fate == "injected" and .responses[1].tokens[-1] == $eos and (.responses[1].tokens | length) > 3' <<< "$output"
+    n=$(jq '.responses[1].tokens | length' <<< "$output")
+    [ "$(jq -c ".max_tokens=$n" "$T/in" | inject -m "$m" | jq -r .gold_fate)" = injected ]
+    [ "$(jq -c ".max_tokens=$((n - 1))" "$T/in" | inject -m "$m" | jq -r .gold_fate)" = too-long ]
+    run -64 --separate-stderr inject "$T/in"
+    [ "$stderr" = "gcpo-inject-gold: $T/in:1: the record carries token ids: give the model with -m" ]
+}
