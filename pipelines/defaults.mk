@@ -1,0 +1,65 @@
+# defaults.mk - every hyper-parameter of the loop, with its unit.  Override on the command line or in algo/NAME.mk;
+# nowhere else.  RUN/params.mk records what a run used.
+
+# Rollout
+# responses per prompt (the group size)
+N ?= 8
+# prompts per step
+PER_STEP ?= 32
+# tokens per response
+MAX_TOKENS ?= 1024
+TEMPERATURE ?= 1
+TOP_P       ?= 1
+SEED        ?= 0
+# further options of gcpo-rollout: --chat, --suffix ...
+ROLLOUT ?=
+
+# Reward and gold
+# options of gcpo-verify
+VERIFY ?=
+INJECT      ?= --when all-wrong
+# options of gcpo-advantage
+ADVANTAGE ?=
+
+# Update
+# preset: a file of libcore/rl/preset
+ALGO ?= gcpo
+LR          ?= 1e-6
+# optimizer steps
+WARMUP ?= 10
+# constant, linear or cosine, after the warm-up
+DECAY ?= constant
+# optimizer steps until LR * LR_END is reached
+DECAY_STEPS ?= 0
+# share of LR
+LR_END ?= 0
+# optimizer steps per step
+MINIBATCHES ?= 1
+EPOCHS      ?= 1
+BETA1       ?= 0.9
+BETA2       ?= 0.999
+WEIGHT_DECAY ?= 0
+# gradient norm
+CLIP_GRAD ?= 1
+# further options of gcpo-update
+UPDATE ?=
+
+# Evaluation of a run on held-out prompts
+# a prompt file; empty: no evaluation
+DEV ?=
+# steps; 0: only the last
+EVAL_EVERY ?= 0
+# responses per prompt
+EVAL_N ?= 8
+EVAL_SEED   ?= 777
+
+# What bears on cost, not on results
+STEPS       ?= 40
+# weights of this many last steps stay (0: all)
+KEEP ?= 2
+# the optimizer's state of every n-th step stays, and the last one's
+SAVE_STATE ?= 0
+# 0: one per processor
+THREADS ?= 0
+# bytes for one program (8G); empty: the programs choose
+MEMORY ?=
