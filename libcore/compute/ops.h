@@ -71,6 +71,13 @@ struct attn_seq {
 /* A batch's sequences, prepared once and used by every layer. */
 struct attn_plan;
 
+/* What a plan must have room for: batches of up to n_rows rows and n_seqs
+ * sequences, n_pages pages in all their lists (shared lists counted once per run of neighbours). */
+struct plan_size {
+    size_t n_heads, n_kv_heads; /* H, a multiple of G */
+    size_t n_rows, n_seqs, n_pages;
+};
+
 /* ---- arguments ---- */
 
 /* y[m,n] = (chain over k of x[m,k] w[n,k]) + bias[n] + residual[m,n], added in that order. */
@@ -273,6 +280,8 @@ struct adamw {
 };
 
 struct ops {
+    void (*close)(struct backend *b); /* through backend_close() */
+
     /* -- memory: device, aligned to 64 bytes, zeroed.  NULL and ERR_DEVICE if there is none -- */
     void *(*alloc)(struct backend *b, size_t bytes, struct err *e);
     void (*free)(struct backend *b, void *p); /* accepts NULL */
@@ -332,10 +341,7 @@ struct ops {
     void (*kv_free)(struct backend *b, struct kv *kv); /* accepts NULL */
     size_t (*kv_page_bytes)(struct backend *b, enum elem type, size_t n_layers, size_t n_kv_heads,
                             size_t head_dim);
-    /* Room for batches of up to n_rows rows, n_seqs sequences and n_pages pages in all their lists,
-     * shared lists counted once per run of neighbours. */
-    struct attn_plan *(*plan_new)(struct backend *b, size_t n_rows, size_t n_seqs, size_t n_pages,
-                                  struct err *e);
+    struct attn_plan *(*plan_new)(struct backend *b, const struct plan_size *size, struct err *e);
     void (*plan_free)(struct backend *b, struct attn_plan *plan); /* accepts NULL */
     /* Copies what it needs; seqs' rows are rising and do not overlap. */
     void (*plan_set)(struct backend *b, struct attn_plan *plan, const struct attn_seq *seqs,

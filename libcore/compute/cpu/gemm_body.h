@@ -1,0 +1,193 @@
+/* gemm_body.h - the register-tiled product, a part of kernels_body.h.
+ *
+ * A tile is `rows` x `panels` accumulators; each is one chain in rising k, so
+ * the shape of the tile, which is all that differs between instruction sets,
+ * cannot be seen in the result. */
+
+#if defined(SIMD_AVX512)
+enum { TILE_ROWS = 8 };
+static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 8, 8, 6, 6, 4, 4, 3, 3};
+#elif defined(SIMD_AVX2)
+enum { TILE_ROWS = 6 };
+static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 4, 3, 2, 1, 1, 1};
+#else
+enum { TILE_ROWS = 4 };
+static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 2, 1, 1, 1};
+#endif
+
+/* The tile at (i, j); `width` valid columns in its last panel. */
+struct tile_at {
+    size_t i, j, width;
+};
+
+INLINE v16 tile_load(const float *p, size_t width)
+{
+    return width < PANEL ? v16_load_n(p, width) : v16_load(p);
+}
+
+INLINE void tile_begin(const struct gemm *g, const struct tile_at *t, v16 (*acc)[8], const int rows,
+                       const int panels)
+{
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (int p = 0; p < panels; p++) {
+            const float *c = g->c + (t->i + (size_t)r) * g->c_row + t->j + (size_t)p * PANEL;
+            acc[r][p] = g->load ? tile_load(c, p == panels - 1 ? t->width : PANEL) : v16_zero();
+        }
+}
+
+INLINE void tile_end(const struct gemm *g, const struct tile_at *t, v16 (*acc)[8], const int rows,
+                     const int panels)
+{
+#pragma GCC unroll 8
+    for (int p = 0; p < panels; p++) {
+        size_t j = t->j + (size_t)p * PANEL, width = p == panels - 1 ? t->width : PANEL;
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            size_t i = t->i + (size_t)r;
+            v16 a = acc[r][p];
+            if (g->bias)
+                a = v16_add(a, tile_load(g->bias + j, width));
+            if (g->residual)
+                a = v16_add(a, tile_load(g->residual + i * g->residual_row + j, width));
+            if (width < PANEL)
+                v16_store_n(g->c + i * g->c_row + j, a, width);
+            else
+                v16_store(g->c + i * g->c_row + j, a);
+        }
+    }
+}
+
+/* Rows are addressed from every fourth one, so that few registers hold pointers. */
+INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, const int panels,
+                 const bool bf16)
+{
+    v16 acc[TILE_ROWS][8];
+    tile_begin(g, t, acc, rows, panels);
+    const size_t row = g->a_row, step = g->a_k;
+    const float *a0 = (const float *)g->a + t->i * row, *a4 = a0 + (rows > 4 ? 4 * row : 0);
+    const size_t row3 = 3 * row, at = t->j / PANEL * g->b_panel;
+    const float *b = (const float *)g->b + at;
+    const uint16_t *h = (const uint16_t *)g->b + at;
+    const size_t panel = g->b_panel;
+    for (size_t k = g->k; k; k--) {
+        v16 w[8];
+#pragma GCC unroll 8
+        for (int p = 0; p < panels; p++)
+            w[p] = bf16 ? v16_load_bf16(h + (size_t)p * panel) : v16_load(b + (size_t)p * panel);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            const float *a = r < 4 ? a0 : a4;
+            v16 x = v16_set(a[r % 4 == 3 ? row3 : (size_t)(r % 4) * row]);
+#pragma GCC unroll 8
+            for (int p = 0; p < panels; p++)
+                acc[r][p] = v16_fma(x, w[p], acc[r][p]);
+        }
+        a0 += step;
+        a4 += step;
+        b += PANEL;
+        h += PANEL;
+    }
+    tile_end(g, t, acc, rows, panels);
+}
+
+#define TILE(rows, panels)                                                                         \
+    static void tile_f32_##rows##x##panels(const struct gemm *g, const struct tile_at *t)          \
+    {                                                                                              \
+        tile(g, t, rows, panels, false);                                                           \
+    }                                                                                              \
+    static void tile_bf16_##rows##x##panels(const struct gemm *g, const struct tile_at *t)         \
+    {                                                                                              \
+        tile(g, t, rows, panels, true);                                                            \
+    }
+#define F(rows, panels) tile_f32_##rows##x##panels
+#define H(rows, panels) tile_bf16_##rows##x##panels
+
+typedef void tile_fn(const struct gemm *g, const struct tile_at *t);
+
+#if defined(SIMD_AVX512)
+TILE(1, 1)
+TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2)
+    TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6) TILE(2, 7) TILE(2, 8) TILE(3, 1) TILE(3, 2)
+        TILE(3, 3) TILE(3, 4) TILE(3, 5) TILE(3, 6) TILE(4, 1) TILE(4, 2) TILE(4, 3) TILE(4, 4)
+            TILE(4, 5) TILE(4, 6) TILE(5, 1) TILE(5, 2) TILE(5, 3) TILE(5, 4) TILE(6, 1) TILE(6, 2)
+                TILE(6, 3) TILE(6, 4) TILE(7, 1) TILE(7, 2) TILE(7, 3) TILE(8, 1) TILE(8, 2)
+                    TILE(8, 3)
+#define TILES(T)                                                                                   \
+    {                                                                                              \
+        {0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4), T(1, 5), T(1, 6), T(1, 7), T(1, 8)},             \
+            {T(2, 1), T(2, 2), T(2, 3), T(2, 4), T(2, 5), T(2, 6), T(2, 7), T(2, 8)},              \
+            {T(3, 1), T(3, 2), T(3, 3), T(3, 4), T(3, 5), T(3, 6)},                                \
+            {T(4, 1), T(4, 2), T(4, 3), T(4, 4), T(4, 5), T(4, 6)},                                \
+            {T(5, 1), T(5, 2), T(5, 3), T(5, 4)}, {T(6, 1), T(6, 2), T(6, 3), T(6, 4)},            \
+            {T(7, 1), T(7, 2), T(7, 3)},                                                           \
+        {                                                                                          \
+            T(8, 1), T(8, 2), T(8, 3)                                                              \
+        }                                                                                          \
+    }
+#elif defined(SIMD_AVX2)
+TILE(1, 1)
+TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(3, 1) TILE(3, 2) TILE(4, 1)
+    TILE(5, 1) TILE(6, 1)
+#define TILES(T)                                                                                   \
+    {                                                                                              \
+        {0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4)}, {T(2, 1), T(2, 2), T(2, 3)},                    \
+            {T(3, 1), T(3, 2)}, {T(4, 1)}, {T(5, 1)},                                              \
+        {                                                                                          \
+            T(6, 1)                                                                                \
+        }                                                                                          \
+    }
+#else
+TILE(1, 1)
+TILE(1, 2) TILE(2, 1) TILE(3, 1) TILE(4, 1)
+#define TILES(T)                                                                                   \
+    {                                                                                              \
+        {0}, {T(1, 1), T(1, 2)}, {T(2, 1)}, {T(3, 1)},                                             \
+        {                                                                                          \
+            T(4, 1)                                                                                \
+        }                                                                                          \
+    }
+#endif
+
+                        static tile_fn *const tiles_f32[TILE_ROWS + 1][8] = TILES(F);
+static tile_fn *const tiles_bf16[TILE_ROWS + 1][8] = TILES(H);
+
+#undef TILES
+#undef TILE
+#undef F
+#undef H
+
+/* Rows are cut into tiles of nearly equal height: 9 is 5 and 4, not 8 and 1.  A group of panels
+ * stays in cache while all rows pass over it. */
+INLINE void gemm_tiles(const struct gemm *g, tile_fn *const tiles[][8])
+{
+    if (g->m == 0 || g->n == 0)
+        return;
+    size_t n_tiles = (g->m + TILE_ROWS - 1) / TILE_ROWS, height = g->m / n_tiles;
+    size_t taller = g->m % n_tiles, n_panels = (g->n + PANEL - 1) / PANEL;
+    size_t most = tile_panels[height + (taller > 0)];
+    size_t n_groups = (n_panels + most - 1) / most;
+    for (size_t group = 0, p = 0; group < n_groups; group++) {
+        size_t panels = n_panels / n_groups + (group < n_panels % n_groups);
+        struct tile_at at = {0, p * PANEL, PANEL};
+        if (p + panels == n_panels)
+            at.width = g->n - (n_panels - 1) * PANEL;
+        for (size_t i = 0; i < n_tiles; i++) {
+            size_t rows = height + (i < taller);
+            tiles[rows][panels - 1](g, &at);
+            at.i += rows;
+        }
+        p += panels;
+    }
+}
+
+static void gemm_f32(const struct gemm *g)
+{
+    gemm_tiles(g, tiles_f32);
+}
+
+static void gemm_bf16(const struct gemm *g)
+{
+    gemm_tiles(g, tiles_bf16);
+}

@@ -1,0 +1,338 @@
+/* simd.h - sixteen floats, in one register, in two, or in an array.
+ *
+ * Kernels are written once in terms of `v16` (kernels_body.h) and compiled for
+ * each instruction set, so all of them compute in the same order; this file
+ * is the only difference, and every operation in it is exact or correctly
+ * rounded.  The includer defines SIMD_AVX512, SIMD_AVX2 or neither.
+ *
+ * max(a,b) is a > b ? a : b, as the instruction does it; with NaN that is b. */
+#ifndef COMPUTE_CPU_SIMD_H
+#define COMPUTE_CPU_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "compute/elem.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(SIMD_AVX512)
+
+#include <immintrin.h>
+
+typedef __m512 v16;
+typedef __mmask16 m16; /* one bit for each lane */
+
+INLINE v16 v16_set(float f)
+{
+    return _mm512_set1_ps(f);
+}
+INLINE v16 v16_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+INLINE void v16_store(float *p, v16 a)
+{
+    _mm512_storeu_ps(p, a);
+}
+INLINE m16 lanes(size_t n)
+{
+    return (m16)((1u << n) - 1);
+}
+INLINE v16 v16_load_n(const float *p, size_t n)
+{
+    return _mm512_maskz_loadu_ps(lanes(n), p);
+}
+INLINE void v16_store_n(float *p, v16 a, size_t n)
+{
+    _mm512_mask_storeu_ps(p, lanes(n), a);
+}
+INLINE v16 v16_load_bf16(const uint16_t *p)
+{
+    __m512i w = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
+}
+INLINE v16 v16_add(v16 a, v16 b)
+{
+    return _mm512_add_ps(a, b);
+}
+INLINE v16 v16_sub(v16 a, v16 b)
+{
+    return _mm512_sub_ps(a, b);
+}
+INLINE v16 v16_mul(v16 a, v16 b)
+{
+    return _mm512_mul_ps(a, b);
+}
+INLINE v16 v16_div(v16 a, v16 b)
+{
+    return _mm512_div_ps(a, b);
+}
+INLINE v16 v16_sqrt(v16 a)
+{
+    return _mm512_sqrt_ps(a);
+}
+INLINE v16 v16_fma(v16 a, v16 b, v16 c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+INLINE v16 v16_max(v16 a, v16 b)
+{
+    return _mm512_max_ps(a, b);
+}
+INLINE v16 v16_min(v16 a, v16 b)
+{
+    return _mm512_min_ps(a, b);
+}
+/* a < b ? 0 : c */
+INLINE v16 v16_zero_if_less(v16 a, v16 b, v16 c)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), c);
+}
+/* The first n lanes of a, the others from b. */
+INLINE v16 v16_first(v16 a, v16 b, size_t n)
+{
+    return _mm512_mask_mov_ps(b, lanes(n), a);
+}
+/* p * 2^n where the low bits of t hold n. */
+INLINE v16 v16_scale(v16 p, v16 t)
+{
+    __m512i e = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), e));
+}
+
+#elif defined(SIMD_AVX2)
+
+#include <immintrin.h>
+
+typedef struct {
+    __m256 lo, hi;
+} v16;
+
+INLINE v16 v16_set(float f)
+{
+    __m256 a = _mm256_set1_ps(f);
+    return (v16){a, a};
+}
+INLINE v16 v16_load(const float *p)
+{
+    return (v16){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+INLINE void v16_store(float *p, v16 a)
+{
+    _mm256_storeu_ps(p, a.lo);
+    _mm256_storeu_ps(p + 8, a.hi);
+}
+INLINE __m256i lanes8(size_t n, int from)
+{
+    const __m256i i = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n - from), i);
+}
+INLINE v16 v16_load_n(const float *p, size_t n)
+{
+    return (v16){_mm256_maskload_ps(p, lanes8(n, 0)), _mm256_maskload_ps(p + 8, lanes8(n, 8))};
+}
+INLINE void v16_store_n(float *p, v16 a, size_t n)
+{
+    _mm256_maskstore_ps(p, lanes8(n, 0), a.lo);
+    _mm256_maskstore_ps(p + 8, lanes8(n, 8), a.hi);
+}
+INLINE __m256 half_from_bf16(const uint16_t *p)
+{
+    __m256i w = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
+}
+INLINE v16 v16_load_bf16(const uint16_t *p)
+{
+    return (v16){half_from_bf16(p), half_from_bf16(p + 8)};
+}
+#define LANEWISE2(name, op)                                                                        \
+    INLINE v16 name(v16 a, v16 b)                                                                  \
+    {                                                                                              \
+        return (v16){op(a.lo, b.lo), op(a.hi, b.hi)};                                              \
+    }
+LANEWISE2(v16_add, _mm256_add_ps)
+LANEWISE2(v16_sub, _mm256_sub_ps)
+LANEWISE2(v16_mul, _mm256_mul_ps)
+LANEWISE2(v16_div, _mm256_div_ps)
+LANEWISE2(v16_max, _mm256_max_ps)
+LANEWISE2(v16_min, _mm256_min_ps)
+#undef LANEWISE2
+INLINE v16 v16_sqrt(v16 a)
+{
+    return (v16){_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)};
+}
+INLINE v16 v16_fma(v16 a, v16 b, v16 c)
+{
+    return (v16){_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+INLINE v16 v16_zero_if_less(v16 a, v16 b, v16 c)
+{
+    return (v16){_mm256_and_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_NLT_UQ), c.lo),
+                 _mm256_and_ps(_mm256_cmp_ps(a.hi, b.hi, _CMP_NLT_UQ), c.hi)};
+}
+INLINE v16 v16_first(v16 a, v16 b, size_t n)
+{
+    return (v16){_mm256_blendv_ps(b.lo, a.lo, _mm256_castsi256_ps(lanes8(n, 0))),
+                 _mm256_blendv_ps(b.hi, a.hi, _mm256_castsi256_ps(lanes8(n, 8)))};
+}
+INLINE __m256 half_scale(__m256 p, __m256 t)
+{
+    __m256i e = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), e));
+}
+INLINE v16 v16_scale(v16 p, v16 t)
+{
+    return (v16){half_scale(p.lo, t.lo), half_scale(p.hi, t.hi)};
+}
+
+#else
+
+#include <math.h>
+
+typedef struct {
+    float f[16];
+} v16;
+
+/* Correctly rounded without the instruction: the product is exact in double;
+ * the sum is rounded to odd there, which makes the second rounding innocent. */
+INLINE float fma_float(float a, float b, float c)
+{
+#if defined(__FP_FAST_FMAF)
+    return __builtin_fmaf(a, b, c);
+#else
+    double p = (double)a * (double)b, d = (double)c, s = p + d;
+    double t = s - p, rest = (p - (s - t)) + (d - t);
+    uint64_t u;
+    memcpy(&u, &s, sizeof u);
+    if (rest != 0 && rest == rest && !(u & 1)) {
+        u += (rest > 0) == (s > 0) ? 1 : (uint64_t)-1;
+        memcpy(&s, &u, sizeof s);
+    }
+    return (float)s;
+#endif
+}
+
+#define EACH for (int i = 0; i < 16; i++)
+INLINE v16 v16_set(float f)
+{
+    v16 r;
+    EACH r.f[i] = f;
+    return r;
+}
+INLINE v16 v16_load(const float *p)
+{
+    v16 r;
+    memcpy(r.f, p, sizeof r.f);
+    return r;
+}
+INLINE void v16_store(float *p, v16 a)
+{
+    memcpy(p, a.f, sizeof a.f);
+}
+INLINE v16 v16_load_n(const float *p, size_t n)
+{
+    v16 r = {{0}};
+    memcpy(r.f, p, n * sizeof *p);
+    return r;
+}
+INLINE void v16_store_n(float *p, v16 a, size_t n)
+{
+    memcpy(p, a.f, n * sizeof *p);
+}
+INLINE v16 v16_load_bf16(const uint16_t *p)
+{
+    v16 r;
+    EACH r.f[i] = from_bf16(p[i]);
+    return r;
+}
+#define LANEWISE(name, expression)                                                                 \
+    INLINE v16 name(v16 a, v16 b)                                                                  \
+    {                                                                                              \
+        v16 r;                                                                                     \
+        EACH r.f[i] = (expression);                                                                \
+        return r;                                                                                  \
+    }
+LANEWISE(v16_add, a.f[i] + b.f[i])
+LANEWISE(v16_sub, a.f[i] - b.f[i])
+LANEWISE(v16_mul, a.f[i] * b.f[i])
+LANEWISE(v16_div, a.f[i] / b.f[i])
+LANEWISE(v16_max, a.f[i] > b.f[i] ? a.f[i] : b.f[i])
+LANEWISE(v16_min, a.f[i] < b.f[i] ? a.f[i] : b.f[i])
+LANEWISE(v16_scale, bits_float(float_bits(a.f[i]) + (float_bits(b.f[i]) << 23)))
+#undef LANEWISE
+INLINE v16 v16_sqrt(v16 a)
+{
+    EACH a.f[i] = sqrtf(a.f[i]);
+    return a;
+}
+INLINE v16 v16_fma(v16 a, v16 b, v16 c)
+{
+    EACH c.f[i] = fma_float(a.f[i], b.f[i], c.f[i]);
+    return c;
+}
+INLINE v16 v16_zero_if_less(v16 a, v16 b, v16 c)
+{
+    EACH c.f[i] = a.f[i] < b.f[i] ? 0 : c.f[i];
+    return c;
+}
+INLINE v16 v16_first(v16 a, v16 b, size_t n)
+{
+    EACH b.f[i] = (size_t)i < n ? a.f[i] : b.f[i];
+    return b;
+}
+#undef EACH
+
+#endif
+
+/* ---- the same for all ---- */
+
+INLINE v16 v16_zero(void)
+{
+    return v16_set(0);
+}
+
+/* Lanes are folded 16 to 8, 4, 2, 1. */
+INLINE float v16_sum(v16 a)
+{
+    float f[16];
+    v16_store(f, a);
+    for (int n = 8; n; n /= 2)
+        for (int i = 0; i < n; i++)
+            f[i] += f[i + n];
+    return f[0];
+}
+
+INLINE float v16_top(v16 a)
+{
+    float f[16];
+    v16_store(f, a);
+    for (int n = 8; n; n /= 2)
+        for (int i = 0; i < n; i++)
+            f[i] = f[i] > f[i + n] ? f[i] : f[i + n];
+    return f[0];
+}
+
+/* exp(x) within 1 ulp or so; 0 below -87.33, the largest finite power above
+ * 88.37, NaN for NaN.  x = n ln 2 + r with n from the rounding of an addition,
+ * then a polynomial of degree 6 (least relative error on |r| <= ln 2 / 2, 1 at 0). */
+INLINE v16 v16_exp(v16 x)
+{
+    const v16 low = v16_set(-87.33654f), magic = v16_set(12582912.0f);
+    v16 c = v16_min(v16_set(88.37f), x);
+    v16 t = v16_fma(c, v16_set(1.44269504f), magic);
+    v16 n = v16_sub(t, magic);
+    v16 r = v16_fma(n, v16_set(-0.693359375f), c);
+    r = v16_fma(n, v16_set(2.12194440e-4f), r);
+    v16 p = v16_set(1.38144672e-3f);
+    p = v16_fma(p, r, v16_set(8.36878084e-3f));
+    p = v16_fma(p, r, v16_set(4.16683927e-2f));
+    p = v16_fma(p, r, v16_set(1.66665196e-1f));
+    p = v16_fma(p, r, v16_set(4.9999994e-1f));
+    p = v16_fma(p, r, v16_set(1));
+    p = v16_fma(p, r, v16_set(1));
+    return v16_zero_if_less(x, low, v16_scale(p, t));
+}
+
+#endif

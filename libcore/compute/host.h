@@ -1,0 +1,28 @@
+/* host.h - what the devices in ordinary memory share: memory, and a batch's
+ * sequences. */
+#ifndef COMPUTE_HOST_H
+#define COMPUTE_HOST_H
+
+#include "compute/ops.h"
+
+void *host_alloc(struct backend *b, size_t bytes, struct err *e);
+void host_free(struct backend *b, void *p);
+void host_copy(struct backend *b, void *to, const void *from, size_t bytes);
+void host_zero(struct backend *b, void *p, size_t bytes);
+
+/* A batch's sequences with their page lists copied.  Neighbours with the same
+ * shared run point to one copy. */
+struct host_seqs {
+    struct attn_seq *seqs;
+    int32_t *pages;
+    size_t n, max_seqs, max_rows, max_pages;
+};
+
+bool host_seqs_init(struct host_seqs *s, const struct plan_size *size, struct err *e);
+void host_seqs_free(struct host_seqs *s);
+void host_seqs_set(struct host_seqs *s, const struct attn_seq *seqs, size_t n);
+
+/* Whether two neighbours of a plan have one shared run. */
+bool host_seqs_share(const struct attn_seq *a, const struct attn_seq *b);
+
+#endif
