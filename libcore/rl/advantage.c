@@ -117,9 +117,20 @@ void advantage_collect(const struct advantage_rule *rule, const struct advantage
     }
 }
 
+static double whiten_mean(const struct advantage_options *o, const struct moments *m)
+{
+    double mean = moments_mean(m);
+    return o->whiten_count > 0 ? mean * (m->weight / (m->weight + o->whiten_count)) : mean;
+}
+
 static double whiten_std(const struct advantage_options *o, const struct moments *m)
 {
-    double var = moments_variance(m, o->whiten_biased);
+    double var = moments_variance(m, o->whiten_biased), n = m->weight;
+    if (o->whiten_count > 0 && n > 1) {
+        double off = moments_mean(m) - whiten_mean(o, m);
+        double share = n / (n + o->whiten_count);
+        var = var * share + off * off * share * (o->whiten_biased ? 1 : n / (n - 1));
+    }
     switch (o->whiten_root) {
     case ADV_STD_PLUS: return sqrt(var) + o->whiten_epsilon;
     case ADV_VAR_PLUS: return sqrt(var + o->whiten_epsilon);
@@ -128,13 +139,19 @@ static double whiten_std(const struct advantage_options *o, const struct moments
     return 1;
 }
 
+/* All values exactly equal: nothing to scale, everything is 0. */
+static bool is_flat(const struct advantage_options *o, const struct moments *m)
+{
+    return m->min == m->max && o->whiten_count == 0;
+}
+
 void advantage_finish(const struct advantage_rule *rule, const struct advantage_options *o,
                       const struct advantage_batch *b, const struct advantage_row *rows, size_t n,
                       double *adv)
 {
     double std = rule->batch_std ? sqrt(moments_variance(&b->rewards, o->biased)) + o->epsilon : 1;
-    double mean = moments_mean(&b->values);
-    bool flat = b->values.min == b->values.max;
+    double mean = whiten_mean(o, &b->values);
+    bool flat = is_flat(o, &b->values);
     double spread = o->whiten == ADV_WHITEN_OFF || flat ? 1 : whiten_std(o, &b->values);
     for (size_t i = 0; i < n; i++) {
         if (!rows[i].scorable || (rule->batch_std && adv[i] == 0))
@@ -156,10 +173,10 @@ void advantage_collect_tokens(double value, size_t length, double gamma, struct 
 double advantage_token(const struct advantage_options *o, const struct moments *m, double value,
                        size_t length, size_t t, double gamma)
 {
-    if (m->min == m->max)
+    if (is_flat(o, m))
         return 0;
     double power = 1;
     for (size_t k = t + 1; k < length; k++)
         power *= gamma;
-    return (value * power - moments_mean(m)) / whiten_std(o, m);
+    return (value * power - whiten_mean(o, m)) / whiten_std(o, m);
 }

@@ -21,24 +21,24 @@
 #include "rl/moments.h"
 
 struct advantage_row {
-    double reward;  /* finite where scorable */
-    double length;  /* tokens; used by opo and by token whitening */
-    bool scorable;  /* false: the row is out of everything */
-    bool gold;      /* not the policy's */
+    double reward; /* finite where scorable */
+    double length; /* tokens; used by opo and by token whitening */
+    bool scorable; /* false: the row is out of everything */
+    bool gold;     /* not the policy's */
 };
 
 enum advantage_single { ADV_SINGLE_ZERO, ADV_SINGLE_REWARD };
 
 enum advantage_whiten { /* rescaling to mean 0 and variance 1 over the batch */
-    ADV_WHITEN_OFF,
-    ADV_WHITEN_ROWS,   /* each row counts once */
-    ADV_WHITEN_TOKENS, /* each token counts once: long rows weigh more */
+                        ADV_WHITEN_OFF,
+                        ADV_WHITEN_ROWS,   /* each row counts once */
+                        ADV_WHITEN_TOKENS, /* each token counts once: long rows weigh more */
 };
 
-enum advantage_root { /* how epsilon enters the batch's standard deviation */
-    ADV_STD_PLUS,     /* sqrt(var) + eps */
-    ADV_VAR_PLUS,     /* sqrt(var + eps) */
-    ADV_VAR_AT_LEAST, /* sqrt(max(var, eps)) */
+enum advantage_root {                   /* how epsilon enters the batch's standard deviation */
+                      ADV_STD_PLUS,     /* sqrt(var) + eps */
+                      ADV_VAR_PLUS,     /* sqrt(var + eps) */
+                      ADV_VAR_AT_LEAST, /* sqrt(max(var, eps)) */
 };
 
 struct advantage_options {
@@ -50,6 +50,8 @@ struct advantage_options {
     enum advantage_whiten whiten;
     enum advantage_root whiten_root;
     double whiten_epsilon;
+    double whiten_count; /* added to the count that mean and variance divide by (verl: 1e-8);
+                          * equal values then leave a residue.  0: none */
     bool whiten_biased;
 };
 

@@ -114,7 +114,9 @@ static struct row_ratio sequence_ratio(const struct loss_options *o, const struc
     if (o->ratio == RATIO_TOKEN || !loss_uses_old(o))
         return q;
     double bound = o->ratio == RATIO_SEQUENCE_SUM ? LOSS_SUM_LOG_MAX : LOSS_MEAN_LOG_MAX;
-    q.log_ratio = sequence_log(o, r, tokens, r->logp);
+    /* Of GSPO-token's ratio the sequence part is a constant. */
+    bool constant = o->ratio == RATIO_SEQUENCE_TOKEN && r->held;
+    q.log_ratio = sequence_log(o, r, tokens, constant ? r->held : r->logp);
     q.clamped = q.log_ratio > bound;
     q.rho = exp(q.clamped ? bound : q.log_ratio);
     q.rho_held = q.rho;
@@ -123,6 +125,11 @@ static struct row_ratio sequence_ratio(const struct loss_options *o, const struc
         q.rho_held = exp(h > bound ? bound : h);
     }
     return q;
+}
+
+static double bounded(double d)
+{
+    return fmin(fmax(d, -LOSS_TOKEN_LOG_MAX), LOSS_TOKEN_LOG_MAX);
 }
 
 /* The ratio of a token; *by_logp is its derivative by the token's own log-probability. */
@@ -134,14 +141,15 @@ static struct row_ratio token_ratio(const struct loss_options *o, const struct l
     if (!loss_uses_old(o))
         return q;
     if (o->ratio == RATIO_SEQUENCE_TOKEN) {
+        q.log_ratio += r->logp[t] - held(r, t);
         q.rho = q.rho_held * exp(r->logp[t] - held(r, t));
         *by_logp = q.clamped ? 0 : q.rho;
     } else if (o->ratio == RATIO_TOKEN) {
         double old = old_logp(o, r, t), d = r->logp[t] - old, h = held(r, t) - old;
         q.log_ratio = d;
         q.clamped = fabs(d) > LOSS_TOKEN_LOG_MAX;
-        q.rho = exp(q.clamped ? copysign(LOSS_TOKEN_LOG_MAX, d) : d);
-        q.rho_held = exp(fmin(fmax(h, -LOSS_TOKEN_LOG_MAX), LOSS_TOKEN_LOG_MAX));
+        q.rho = exp(bounded(d));
+        q.rho_held = exp(bounded(h));
         *by_logp = q.clamped ? 0 : q.rho;
     }
     return q;
@@ -184,7 +192,8 @@ static void count_token(const struct loss_options *o, const struct loss_row *r, 
     if (o->ratio == RATIO_TOKEN && loss_uses_old(o))
         count_ratio(s, q->rho, q->clamped);
     if (loss_uses_old(o))
-        sum_add(&s->log_ratio, old_logp(o, r, t) - r->logp[t]);
+        sum_add(&s->log_ratio,
+                o->ratio == RATIO_TOKEN ? -bounded(q->log_ratio) : old_logp(o, r, t) - r->logp[t]);
     if (r->entropy)
         sum_add(&s->entropy, r->entropy[t]);
 }
@@ -214,7 +223,7 @@ static void clear_out(const struct loss_out *out, size_t n)
 /* A token's terms; each with its derivatives by the ratio and by logp. */
 struct token_terms {
     double surrogate, kl, entropy, sft;
-    double by_rho, by_logp, by_entropy;
+    double by_rho, by_log, by_logp, by_entropy;
 };
 
 static struct token_terms token_terms(const struct loss_options *o, const struct loss_row *r,
@@ -231,6 +240,7 @@ static struct token_terms token_terms(const struct loss_options *o, const struct
     struct surrogate_value v = o->surrogate->at(o, &p);
     struct token_terms k = {.surrogate = v.loss * weight,
                             .by_rho = v.by_rho * weight,
+                            .by_log = v.by_log_ratio * weight,
                             .by_logp = v.by_logp * weight};
     if (o->kl != KL_OFF) {
         double by_n, kl = kl_value(o->kl, r->logp[t], r->ref[t], &by_n);
@@ -254,9 +264,9 @@ static struct token_terms token_terms(const struct loss_options *o, const struct
 
 /* A ratio of the whole row: every token moves it. */
 static void spread_gradient(const struct loss_options *o, const struct loss_row *r, size_t tokens,
-                            const struct row_ratio *q, double by_rho, double *dlogp)
+                            const struct row_ratio *q, double by_rho, double by_log, double *dlogp)
 {
-    double each = q->clamped ? 0 : by_rho * q->rho;
+    double each = (q->clamped ? 0 : by_rho * q->rho) + by_log;
     if (o->ratio == RATIO_SEQUENCE_MEAN)
         each /= (double)tokens;
     for (size_t t = 0; t < r->n; t++)
@@ -280,7 +290,10 @@ double loss_row(const struct loss_options *o, const struct loss_denominator *d,
     struct row_ratio sequence = sequence_ratio(o, r, tokens);
     count_row(o, r, tokens, &sequence, s);
     double keep = is_off_policy(o, r, tokens) ? 0 : 1;
-    struct sum surrogate = {0}, kl = {0}, entropy = {0}, sft = {0}, by_row = {0};
+    struct sum surrogate = {0}, kl = {0}, entropy = {0}, sft = {0};
+    struct sum by_rho = {0}, by_log = {0}; /* of a ratio that the whole row moves */
+    bool shared = loss_uses_old(o) &&
+                  (o->ratio == RATIO_SEQUENCE_MEAN || o->ratio == RATIO_SEQUENCE_SUM);
     for (size_t t = 0; t < r->n; t++) {
         if (!valid(r, t))
             continue;
@@ -292,9 +305,10 @@ double loss_row(const struct loss_options *o, const struct loss_denominator *d,
         sum_add(&kl, k.kl);
         sum_add(&entropy, k.entropy);
         sum_add(&sft, k.sft);
-        sum_add(&by_row, scale * k.by_rho);
+        sum_add(&by_rho, scale * k.by_rho);
+        sum_add(&by_log, scale * k.by_log);
         if (out->dlogp)
-            out->dlogp[t] = scale * (k.by_logp + k.by_rho * own);
+            out->dlogp[t] = scale * (k.by_logp + (shared ? 0 : k.by_rho * own + k.by_log));
         if (out->dentropy)
             out->dentropy[t] = scale * k.by_entropy;
         if (out->token_loss)
@@ -302,9 +316,9 @@ double loss_row(const struct loss_options *o, const struct loss_denominator *d,
         if (out->ratio)
             out->ratio[t] = q.rho;
     }
-    if (out->dlogp && loss_uses_old(o) &&
-        (o->ratio == RATIO_SEQUENCE_MEAN || o->ratio == RATIO_SEQUENCE_SUM))
-        spread_gradient(o, r, tokens, &sequence, sum_value(&by_row), out->dlogp);
+    if (out->dlogp && shared)
+        spread_gradient(o, r, tokens, &sequence, sum_value(&by_rho), sum_value(&by_log),
+                        out->dlogp);
     double parts[] = {scale * sum_value(&surrogate), scale * sum_value(&kl),
                       scale * sum_value(&entropy), scale * sum_value(&sft)};
     sum_add(&st->surrogate, parts[0]);

@@ -43,23 +43,23 @@ enum loss_aggregate {
 };
 
 enum loss_rows { /* which rows are in the sums and the denominators */
-    ROWS_ALL,
-    ROWS_ACTIVE, /* those of groups with contrast */
-    ROWS_GOLD,
+                 ROWS_ALL,
+                 ROWS_ACTIVE, /* those of groups with contrast */
+                 ROWS_GOLD,
 };
 
-enum gold_old { /* what stands for o in a gold row */
-    GOLD_OLD_POLICY,  /* its log-probability under the policy before the update */
-    GOLD_OLD_CURRENT, /* n without gradient: the ratio is always 1 */
-    GOLD_OLD_ONE,     /* 0: the probability 1 */
+enum gold_old {                   /* what stands for o in a gold row */
+                GOLD_OLD_POLICY,  /* its log-probability under the policy before the update */
+                GOLD_OLD_CURRENT, /* n without gradient: the ratio is always 1 */
+                GOLD_OLD_ONE,     /* 0: the probability 1 */
 };
 
-enum gold_shape { /* f of a gold row's ratio (surrogate luffy) */
-    SHAPE_NONE,       /* rho */
-    SHAPE_SATURATING, /* rho / (rho + gamma) */
-    SHAPE_LOG,        /* log rho */
-    SHAPE_SQRT,       /* sqrt(rho) */
-    SHAPE_POWER,      /* rho^gamma */
+enum gold_shape {                   /* f of a gold row's ratio (surrogate luffy) */
+                  SHAPE_NONE,       /* rho */
+                  SHAPE_SATURATING, /* rho / (rho + gamma) */
+                  SHAPE_LOG,        /* log rho */
+                  SHAPE_SQRT,       /* sqrt(rho) */
+                  SHAPE_POWER,      /* rho^gamma */
 };
 
 struct clip_range { /* [1 - low, 1 + high] */
@@ -128,20 +128,20 @@ struct loss_out { /* each may be NULL, else n values that are overwritten */
 
 /* Kept apart for the policy's rows [0] and gold rows [1]. */
 struct loss_source_stats {
-    size_t rows, tokens, active_rows; /* that counted; with A != 0 */
+    size_t rows, tokens, active_rows;       /* that counted; with A != 0 */
     double advantage_plus, advantage_minus; /* sums of A > 0 and of A < 0 over rows */
     double ratio_min, ratio_max;            /* 0 if there is none */
-    struct sum ratio;                       /* over ratio_count: tokens, or rows at sequence level */
+    struct sum ratio; /* over ratio_count: tokens, or rows at sequence level */
     size_t ratio_count;
     size_t clipped_low, clipped_high, clipped_dual; /* tokens whose gradient was cut */
     size_t clamped;                                 /* ratios at the overflow bound */
-    struct sum log_ratio;                           /* of o - n over tokens */
-    struct sum kl, entropy;                         /* over tokens */
+    struct sum log_ratio;   /* of o - n over tokens (clamped at token level) */
+    struct sum kl, entropy; /* over tokens */
 };
 
 struct loss_stats {
     struct loss_source_stats source[2];
-    size_t left_out; /* rows that did not count */
+    size_t left_out;                        /* rows that did not count */
     struct sum surrogate, kl, entropy, sft; /* parts of the loss, scaled */
 };
 
@@ -160,7 +160,7 @@ double loss_scale(const struct loss_options *o, const struct loss_denominator *d
 double loss_row(const struct loss_options *o, const struct loss_denominator *d,
                 const struct loss_row *r, const struct loss_out *out, struct loss_stats *stats);
 
-bool loss_uses_old(const struct loss_options *o);       /* of the policy's rows */
+bool loss_uses_old(const struct loss_options *o); /* of the policy's rows */
 bool loss_uses_advantage(const struct loss_options *o);
 
 #endif

@@ -76,6 +76,14 @@ void mismatch_collect(const struct mismatch_options *o, const double *w, const u
     }
 }
 
+void mismatch_collect_effective(const struct mismatch_options *o, const double *w,
+                                const unsigned char *mask, size_t n, struct moments *m)
+{
+    for (size_t t = 0; t < n; t++)
+        if (valid(mask, t))
+            moments_add(m, fmax(w[t], 1 / o->high), 1);
+}
+
 double mismatch_effective_size(const struct moments *m)
 {
     double x = sum_value(&m->x), xx = sum_value(&m->xx);

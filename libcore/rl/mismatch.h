@@ -32,12 +32,15 @@ struct mismatch_options {
 size_t mismatch_weights(const struct mismatch_options *o, const double *old,
                         const double *behaviour, const unsigned char *mask, size_t n, double *w);
 
-/* Adds a row's weights for the mean that normalisation divides by, and for the effective
- * sample size: tokens for token levels, rows for MISMATCH_SEQUENCE. */
+/* Adds a row's weights for the mean that normalisation divides by: tokens for token levels,
+ * rows for MISMATCH_SEQUENCE. */
 void mismatch_collect(const struct mismatch_options *o, const double *w, const unsigned char *mask,
                       size_t n, struct moments *m);
 
-/* (mean w)^2 / mean w^2, in (0, 1]; 0 without weights. */
+/* The effective sample size as a share: (mean w)^2 / mean w^2 over tokens, with w no less
+ * than 1 / high, as verl reports it; in (0, 1], 0 without weights. */
+void mismatch_collect_effective(const struct mismatch_options *o, const double *w,
+                                const unsigned char *mask, size_t n, struct moments *m);
 double mismatch_effective_size(const struct moments *m);
 
 /* Rejection by an estimate of the divergence: k1 = -x within [log low, log high], or
@@ -61,11 +64,11 @@ size_t mismatch_reject(const struct mismatch_reject *r, const double *old, const
 /* Figures over a step, row by row. */
 struct mismatch_stats {
     size_t tokens, rows;
-    double max_abs;          /* of x */
-    size_t outside;          /* tokens with exp(x) outside [0.9, 1.1] */
-    struct sum abs_x, minus_x, k3, squared_ratio;   /* over tokens */
-    struct sum train_log_ppl, rollout_log_ppl;      /* over rows: -mean log-prob */
-    struct sum train_ppl, rollout_ppl, ppl_ratio;   /* exp of them; of their difference */
+    double max_abs;                               /* of x */
+    size_t outside;                               /* tokens with exp(x) outside [0.9, 1.1] */
+    struct sum abs_x, minus_x, k3, squared_ratio; /* over tokens */
+    struct sum train_log_ppl, rollout_log_ppl;    /* over rows: -mean log-prob */
+    struct sum train_ppl, rollout_ppl, ppl_ratio; /* exp of them; of their difference */
     struct sum log_ppl_diff, log_ppl_abs_diff, squared_row_ratio;
     double log_ppl_diff_min, log_ppl_diff_max;
 };

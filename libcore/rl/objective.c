@@ -26,13 +26,11 @@ static const struct word rows_words[] = {
     {"all", ROWS_ALL}, {"active", ROWS_ACTIVE}, {"gold", ROWS_GOLD}, {NULL, 0}};
 static const struct word kl_words[] = {{"off", KL_OFF}, {"k1", KL_K1},   {"k2", KL_K2},
                                        {"k3", KL_K3},   {"abs", KL_ABS}, {NULL, 0}};
-static const struct word old_words[] = {{"policy", GOLD_OLD_POLICY},
-                                        {"current", GOLD_OLD_CURRENT},
-                                        {"one", GOLD_OLD_ONE},
-                                        {NULL, 0}};
-static const struct word shape_words[] = {
-    {"none", SHAPE_NONE},  {"saturating", SHAPE_SATURATING}, {"log", SHAPE_LOG},
-    {"sqrt", SHAPE_SQRT},  {"power", SHAPE_POWER},           {NULL, 0}};
+static const struct word old_words[] = {
+    {"policy", GOLD_OLD_POLICY}, {"current", GOLD_OLD_CURRENT}, {"one", GOLD_OLD_ONE}, {NULL, 0}};
+static const struct word shape_words[] = {{"none", SHAPE_NONE},   {"saturating", SHAPE_SATURATING},
+                                          {"log", SHAPE_LOG},     {"sqrt", SHAPE_SQRT},
+                                          {"power", SHAPE_POWER}, {NULL, 0}};
 static const struct word switch_words[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
 
 /* A level and whether it masks, in one word. */
@@ -84,8 +82,7 @@ static const struct objective_switch list[] = {
     {"gold-cap", "X|off", "upper bound of the shaped ratio", "off"},
     {"gold-negatives", "X", "weight of the wrong rows beside a gold", "1"},
     {"sft-weight", "X", "weight of -log pi on gold rows, added to the loss", "0"},
-    {"mismatch",
-     "off|token-truncate|token-mask|sequence-truncate|sequence-mask|token-by-mean",
+    {"mismatch", "off|token-truncate|token-mask|sequence-truncate|sequence-mask|token-by-mean",
      "weights for the distance between sampler and trainer", "off"},
     {"mismatch-low", "X", "lower bound of the weight", "0"},
     {"mismatch-high", "X", "upper bound of the weight", "2"},

@@ -23,8 +23,10 @@ static bool check_surrogate(const struct loss_options *l, struct err *e)
                        "constant",
                        s->name);
     if (!s->uses_advantage && l->sft_weight != 0 && l->rows == ROWS_GOLD)
-        return err_set(e, ERR_USAGE, "surrogate %s is -log pi of gold rows already: --sft-weight "
-                       "would count them twice", s->name);
+        return err_set(e, ERR_USAGE,
+                       "surrogate %s is -log pi of gold rows already: --sft-weight "
+                       "would count them twice",
+                       s->name);
     if (!s->uses_advantage && l->rows == ROWS_ACTIVE)
         return err_set(e, ERR_USAGE,
                        "surrogate %s reads no advantages: --denominator active means nothing to it",
@@ -46,7 +48,8 @@ bool objective_check(const struct objective *o, struct err *e)
     if (o->mismatch.low > o->mismatch.high)
         return err_set(e, ERR_USAGE, "--mismatch-low is above --mismatch-high");
     if (l->ratio_cap > 0 && l->dual_clip > 0)
-        return err_set(e, ERR_USAGE, "--ratio-cap and --dual-clip both bound the loss of rows with "
+        return err_set(e, ERR_USAGE,
+                       "--ratio-cap and --dual-clip both bound the loss of rows with "
                        "A < 0: choose one");
     return true;
 }

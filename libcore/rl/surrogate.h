@@ -10,7 +10,7 @@
 
 struct surrogate_point {
     double rho, rho_held; /* the ratio; the same under a stop-gradient */
-    double log_ratio;     /* log of rho before clamping; its derivative is that of n */
+    double log_ratio;     /* log of rho before clamping */
     double logp;
     double advantage;
     bool gold;
@@ -20,8 +20,8 @@ enum clip_side { CLIP_NONE, CLIP_LOW, CLIP_HIGH, CLIP_DUAL };
 
 struct surrogate_value {
     double loss;
-    double by_rho, by_logp; /* partial derivatives; log_ratio's is part of by_logp */
-    enum clip_side clipped; /* the gradient was cut here */
+    double by_rho, by_log_ratio, by_logp; /* partial derivatives */
+    enum clip_side clipped;               /* the gradient was cut here */
 };
 
 struct surrogate {

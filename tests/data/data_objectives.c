@@ -72,8 +72,8 @@ static const char *gcpo_composed(struct test_case *c)
                                                : GOLD_OLD_POLICY;
     b.o.ratio = RATIO_SEQUENCE_MEAN;
     b.o.aggregate = AGGREGATE_SEQ_MEAN_TOKEN_MEAN;
-    b.o.clip_policy = b.o.clip_gold = (struct clip_range){
-        true, real_or(c->options, "eps_low", 0.2), real_or(c->options, "eps_high", 0.28)};
+    b.o.clip_policy = b.o.clip_gold = (struct clip_range){true, real_or(c->options, "eps_low", 0.2),
+                                                          real_or(c->options, "eps_high", 0.28)};
     local_denominator(&b);
     run_loss(&b);
     double *row_loss = blank(c, b.rows);
@@ -168,31 +168,37 @@ static struct corr corr(struct test_case *c)
 static void run_weights(struct test_case *c, const struct mismatch_options *o, bool normalise)
 {
     struct corr k = corr(c);
-    struct moments m = {0};
+    struct moments m = {0}, effective = {0};
     for (size_t i = 0; i < k.rows; i++) {
         size_t at = i * k.width;
         mismatch_weights(o, k.train + at, k.rollout + at, k.mask + at, k.width, k.weights + at);
         mismatch_collect(o, k.weights + at, k.mask + at, k.width, &m);
+        mismatch_collect_effective(o, k.weights + at, k.mask + at, k.width, &effective);
     }
     for (size_t i = 0; normalise && i < k.rows * k.width; i++)
         k.weights[i] /= moments_mean(&m);
     size_t want;
     numbers(c, c->expect, "weights", &want);
-    if (want == k.rows && k.width != 1)
-        for (size_t i = 0; i < k.rows; i++)
-            k.weights[i] = k.weights[i * k.width];
-    expect_array(c, "weights", k.weights, want == k.rows ? k.rows : k.rows * k.width);
-    expect_real(c, "ess", mismatch_effective_size(&m));
+    bool by_row = want == k.rows && k.width != 1;
+    double *rows = blank(c, k.rows);
+    for (size_t i = 0; i < k.rows; i++)
+        for (size_t t = 0; t < k.width; t++)
+            if (k.mask[i * k.width + t])
+                rows[i] = k.weights[i * k.width + t];
+            else if (member(c->options, "mode"))
+                k.weights[i * k.width + t] = 1; /* exp(0), as that peer leaves it */
+    expect_array(c, "weights", by_row ? rows : k.weights, by_row ? k.rows : k.rows * k.width);
+    expect_real(c, "ess", mismatch_effective_size(&effective));
 }
 
 static const char *trl_weights(struct test_case *c)
 {
     const char *mode = word(c->options, "mode");
-    struct mismatch_options o = {
-        .level = strncmp(mode, "token", 5) == 0 ? MISMATCH_TOKEN : MISMATCH_SEQUENCE,
-        .mask = strstr(mode, "_mask") != NULL,
-        .low = real_or(c->options, "clip_min", 0),
-        .high = real_or(c->options, "clip_max", INFINITY)};
+    struct mismatch_options o = {.level = strncmp(mode, "token", 5) == 0 ? MISMATCH_TOKEN
+                                                                         : MISMATCH_SEQUENCE,
+                                 .mask = strstr(mode, "_mask") != NULL,
+                                 .low = real_or(c->options, "clip_min", 0),
+                                 .high = real_or(c->options, "clip_max", INFINITY)};
     run_weights(c, &o, false);
     return NULL;
 }

@@ -136,6 +136,7 @@ static const char *adv_verl(struct test_case *c)
     bool vectorised = strstr(estimator, "_vectorized") != NULL;
     o.epsilon = strcmp(name, "dr-grpo") == 0 ? 0 : real_or(c->options, "epsilon", o.epsilon);
     o.single = strcmp(estimator, "rloo_vectorized") == 0 ? ADV_SINGLE_ZERO : ADV_SINGLE_REWARD;
+    o.whiten_count = 1e-8;
     if (vectorised && strcmp(name, "grpo") == 0)
         o.var_floor = 1e-6;
     if (member(c->expect, "adv_token"))
@@ -152,7 +153,7 @@ static const char *adv_trl(struct test_case *c)
     struct adv_batch b = adv_batch(c, (size_t)real_or(c->options, "num_generations", 1));
     const char *scale = word(c->options, "scale_rewards");
     bool rloo = member(c->options, "normalize_advantages") != NULL;
-    const struct advantage_rule *rule = rule_of(rloo                         ? "rloo"
+    const struct advantage_rule *rule = rule_of(rloo                          ? "rloo"
                                                 : strcmp(scale, "group") == 0 ? "grpo"
                                                 : strcmp(scale, "batch") == 0 ? "batch-std"
                                                                               : "dr-grpo");
@@ -257,8 +258,8 @@ static const char *overlong_filter(struct test_case *c)
     size_t n;
     double *lengths = numbers(c, c->inputs, "lengths", &n);
     double max = real_or(c->options, "max_resp_len", real_or(c->options, "max_completion_len", 0));
-    double buffer = real_or(c->options, "overlong_buffer_len",
-                            real_or(c->options, "soft_punish_cache", 0));
+    double buffer =
+        real_or(c->options, "overlong_buffer_len", real_or(c->options, "soft_punish_cache", 0));
     double *penalty = blank(c, n);
     for (size_t i = 0; i < n; i++)
         penalty[i] =

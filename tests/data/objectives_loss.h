@@ -75,9 +75,8 @@ static void run_loss(struct loss_batch *b)
     for (size_t i = 0; i < b->rows; i++) {
         size_t at = i * b->width;
         struct loss_row r = batch_row(b, i);
-        struct loss_out out = {.dlogp = b->grad + at,
-                               .token_loss = b->token_loss + at,
-                               .ratio = b->ratio + at};
+        struct loss_out out = {
+            .dlogp = b->grad + at, .token_loss = b->token_loss + at, .ratio = b->ratio + at};
         sum_add(&total, loss_row(&b->o, &b->den, &r, &out, &b->stats));
         for (size_t t = 0; t < b->width; t++)
             if (r.mask[t])
@@ -114,8 +113,7 @@ static void expect_verl_metrics(struct test_case *c, const struct loss_batch *b)
         expect_metric(c, "ppo_kl", per_token(b, sum_value(&s->log_ratio)));
     if (strcmp(b->o.surrogate->name, "ppo-clip") == 0) {
         /* The peer counts a token under the dual clip as one of the lower class only. */
-        expect_metric(c, "pg_clipfrac",
-                      per_token(b, (double)(s->clipped_low + s->clipped_high)));
+        expect_metric(c, "pg_clipfrac", per_token(b, (double)(s->clipped_low + s->clipped_high)));
         expect_metric(c, "pg_clipfrac_lower", per_token(b, (double)s->clipped_dual));
     }
 }
@@ -377,8 +375,8 @@ static const char *loss_luffy(struct test_case *c)
     double clip = real_or(c->options, "cliprange", 0.2);
     double upper = real_or(c->options, "clip_upper_bound", 1);
     b.o.surrogate = surrogate_find(STR("luffy"));
-    b.o.clip_policy = (struct clip_range){!flag(c->options, "loss_remove_clip"), clip,
-                                          fmax(upper, 1 + clip) - 1};
+    b.o.clip_policy =
+        (struct clip_range){!flag(c->options, "loss_remove_clip"), clip, fmax(upper, 1 + clip) - 1};
     b.o.gold_cap = real_or(c->options, "off_max_clip", 0);
     const char *why = luffy_shape(c, &b);
     if (why)

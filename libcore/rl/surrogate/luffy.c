@@ -8,7 +8,7 @@
 
 static struct surrogate_value shaped(const struct loss_options *o, const struct surrogate_point *p)
 {
-    double f = p->rho, by_rho = 1, by_logp = 0, g = o->gold_gamma;
+    double f = p->rho, by_rho = 1, by_log = 0, g = o->gold_gamma;
     switch (o->gold_shape) {
     case SHAPE_NONE: break;
     case SHAPE_SATURATING:
@@ -18,7 +18,7 @@ static struct surrogate_value shaped(const struct loss_options *o, const struct 
     case SHAPE_LOG:
         f = p->log_ratio;
         by_rho = 0;
-        by_logp = 1;
+        by_log = 1;
         break;
     case SHAPE_SQRT:
         f = sqrt(p->rho);
@@ -33,7 +33,7 @@ static struct surrogate_value shaped(const struct loss_options *o, const struct 
         return (struct surrogate_value){.loss = -p->advantage * o->gold_cap, .clipped = CLIP_HIGH};
     return (struct surrogate_value){.loss = -p->advantage * f,
                                     .by_rho = -p->advantage * by_rho,
-                                    .by_logp = -p->advantage * by_logp};
+                                    .by_log_ratio = -p->advantage * by_log};
 }
 
 static struct surrogate_value at(const struct loss_options *o, const struct surrogate_point *p)
