@@ -63,7 +63,7 @@ struct str str_trim(struct str a)
 
 size_t str_find(struct str a, struct str needle, size_t from)
 {
-    if (from > a.n)
+    if (from > a.n || needle.n > a.n - from)
         return STR_NONE;
     if (needle.n == 0)
         return from;
