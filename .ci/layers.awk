@@ -13,7 +13,7 @@ BEGIN {
     allow["cmd"] = "base task"
     # Headers of option types, which a command needs to fill in its task's options.
     option["cmd:engine/engine.h"] = option["cmd:answer/answer.h"] = option["cmd:rl/loss.h"] = 1
-    option["cmd:rl/preset.h"] = option["cmd:rl/advantage.h"] = option["cmd:text/chat.h"] = 1
+    option["cmd:rl/objective.h"] = option["cmd:rl/advantage.h"] = option["cmd:text/chat.h"] = 1
     only["zstd.h"] = "stream"
     only["pcre2.h"] = "text answer"
     only["utf8proc.h"] = "text"
