@@ -44,13 +44,20 @@ bool checkpoint_open(struct checkpoint *c, const char *dir, struct err *e)
     c->weights = weights_open(dir, &c->layout, e);
     if (!c->weights)
         return false;
+    c->stored = weights_dtype(c->weights);
     fill_info(c);
     return true;
 }
 
-void checkpoint_close(struct checkpoint *c)
+void checkpoint_close_weights(struct checkpoint *c)
 {
     weights_close(c->weights);
+    c->weights = NULL;
+}
+
+void checkpoint_close(struct checkpoint *c)
+{
+    checkpoint_close_weights(c);
     layout_free(&c->layout);
     free(c->dir);
     memset(c, 0, sizeof *c);
@@ -150,7 +157,7 @@ static const char *const carried[] = {
 static bool copy_config(const struct checkpoint *c, enum dtype dtype, const char *from,
                         const char *to, struct err *e)
 {
-    if (dtype == weights_dtype(c->weights))
+    if (dtype == c->stored)
         return file_copy(from, to, e);
     struct buf text = {0}, changed = {0};
     bool ok = file_read(from, CONFIG_BYTES_MAX, &text, e);

@@ -11,11 +11,13 @@ struct checkpoint {
     char *dir;
     struct model_config config;
     struct layout layout;
-    struct weights *weights;
+    struct weights *weights; /* NULL once they have been read */
+    enum dtype stored;
     struct engine_info info;
 };
 
 bool checkpoint_open(struct checkpoint *c, const char *dir, struct err *e) MUST_CHECK;
+void checkpoint_close_weights(struct checkpoint *c);
 void checkpoint_close(struct checkpoint *c); /* also of one that failed to open */
 
 /* The config and the generation, tokenizer and template files of c->dir, copied

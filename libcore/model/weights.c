@@ -1,4 +1,5 @@
 /* weights.c - see weights.h: finding and reading. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "model/weights.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 struct weights {
@@ -257,6 +260,16 @@ void weights_read(const struct weights *w, size_t param, size_t from, size_t n, 
     const struct st_tensor *t = weights_tensor(w, param);
     ASSERT(from <= t->n && n <= t->n - from);
     dtype_to_f32(t->dtype, t->data + from * dtype_bytes(t->dtype), out, n);
+}
+
+void weights_release(const struct weights *w, size_t param)
+{
+    const struct st_tensor *t = weights_tensor(w, param);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)t->data + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)t->data + t->bytes) / page * page;
+    if (to > from)
+        madvise((void *)from, to - from, MADV_DONTNEED); /* only advice: failure changes nothing */
 }
 
 void weights_digest(const struct weights *w, const struct model_config *c, char out[WEIGHTS_DIGEST])

@@ -33,6 +33,9 @@ const struct st_tensor *weights_tensor(const struct weights *w, size_t param);
 /* Elements [from, from + n) of a parameter as f32, exactly. */
 void weights_read(const struct weights *w, size_t param, size_t from, size_t n, float *out);
 
+/* The pages of a parameter's file may leave the memory; reading it again brings them back. */
+void weights_release(const struct weights *w, size_t param);
+
 /* Hash of the configuration and the stored values, parameter by parameter. */
 void weights_digest(const struct weights *w, const struct model_config *c,
                     char out[WEIGHTS_DIGEST]);
