@@ -5,7 +5,7 @@
 
 int main(int argc, char **argv)
 {
-    struct stat_options o = {.bootstrap = 1000, .confidence = 0.95};
+    struct stat_options o = {.threads = 1, .bootstrap = 1000, .confidence = 0.95};
     const struct opt opts[] = {
         OPT_HEADING("What is shown"),
         OPT_STRING(0, "by", "FIELD", &o.by,

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { FIRST_COLUMN = 24 };
+enum { FIRST_COLUMN = 24, ROW_WIDTH = 80, NAME_LEAST = 8 };
 
 void sheet_make(const struct tally *t, const struct sheet_options *o, uint32_t largest,
                 struct sheet *out)
@@ -60,14 +60,13 @@ static void put_heading(struct table *t, const char *name, uint64_t n, const cha
 static void print_counts(const struct tally *t, struct buf *out)
 {
     struct table a = {.align = "lrrl", .first = FIRST_COLUMN};
-    uint64_t judged = tally_judged(t), scorable = 0;
+    uint64_t judged = tally_judged(t), verdicts = 0;
     char note[80] = "";
     if (t->prompts)
         put_heading(&a, "prompts, not yet sampled", t->prompts, "");
+    put_heading(&a, "groups", t->groups, "");
     if (t->unjudged)
-        snprintf(note, sizeof note, "%llu without verdicts (run gcpo-verify)",
-                 (unsigned long long)t->unjudged);
-    put_heading(&a, "groups", t->groups, note);
+        put_counted(&a, "without verdicts", t->unjudged, t->groups);
     if (judged) {
         put_counted(&a, "mixed", t->contrast[CONTRAST_MIXED], judged);
         put_counted(&a, "all wrong", t->contrast[CONTRAST_ALL_WRONG], judged);
@@ -85,17 +84,16 @@ static void print_counts(const struct tally *t, struct buf *out)
     for (int v = VERDICT_CORRECT; v < N_VERDICTS; v++) {
         static const char *const names[] = {"",          "correct",       "wrong",
                                             "no answer", "bad reference", "error"};
-        scorable += t->verdicts[v];
+        verdicts += t->verdicts[v];
         if (t->verdicts[v] || (judged && v <= VERDICT_NO_ANSWER))
             put_counted(&a, names[v], t->verdicts[v], t->responses);
     }
-    if (t->responses && scorable && t->responses > scorable)
-        put_counted(&a, "without a verdict", t->responses - scorable, t->responses);
+    if (verdicts && t->responses > verdicts)
+        put_counted(&a, "without a verdict", t->responses - verdicts, t->responses);
     if (t->responses)
         put_counted(&a, "cut off by the limit", t->truncated, t->responses);
     if (t->gold_rows)
-        put_heading(&a, "gold rows", t->gold_rows,
-                    "the responses they displaced are counted above");
+        put_heading(&a, "gold rows", t->gold_rows, "what they displaced is counted above");
     table_print(&a, out);
     table_free(&a);
 }
@@ -138,9 +136,9 @@ static void print_accuracy(const struct sheet *s, const struct sheet_options *o,
     table_put(&a, "%s", "");
     table_put(&a, "low");
     table_put(&a, "high");
-    table_put(&a, "(%g%% interval, bootstrap over groups)", 100 * o->confidence);
-    put_estimate(&a, &s->mean, s->mean.groups, "mean@%s", k);
-    for (size_t i = 0; i < s->n_pass; i++)
+    table_put(&a, "(%g%% bootstrap interval)", 100 * o->confidence);
+    put_estimate(&a, &s->mean, s->mean.groups, "mean@%s = pass@1", k);
+    for (size_t i = 1; i < s->n_pass; i++)
         put_estimate(&a, &s->pass[i], s->mean.groups, "pass@%u", s->k[i]);
     put_estimate(&a, &s->majority, s->mean.groups, "majority@%s", k);
     buf_putc(out, '\n');
@@ -261,7 +259,7 @@ void sheet_print(const struct sheet *s, const struct sheet_options *o, struct bu
     print_words(&s->tally->fates, "golds by fate", out);
 }
 
-static void put_row(struct table *a, const struct sheet *s)
+static void put_row(struct table *a, const struct sheet *s, bool unscorable)
 {
     const struct tally *t = s->tally;
     const struct lengths *l = t->tokens[LENGTH_ALL].count ? t->tokens : t->characters;
@@ -271,7 +269,8 @@ static void put_row(struct table *a, const struct sheet *s)
     put_share(a, t->contrast[CONTRAST_MIXED], judged);
     put_share(a, t->contrast[CONTRAST_ALL_WRONG], judged);
     put_share(a, t->contrast[CONTRAST_ALL_RIGHT], judged);
-    put_share(a, t->contrast[CONTRAST_UNSCORABLE], judged);
+    if (unscorable)
+        put_share(a, t->contrast[CONTRAST_UNSCORABLE], judged);
     if (s->mean.groups) {
         table_put(a, "%.1f%%", 100 * s->mean.value);
         table_put(a, "%.1f-%.1f", 100 * s->mean.low, 100 * s->mean.high);
@@ -289,26 +288,77 @@ static void put_row(struct table *a, const struct sheet *s)
         table_put(a, "-");
 }
 
+/* At most `most` code points of a name: its end, which tells files apart. */
+static void put_name(struct table *a, struct str name, size_t most)
+{
+    struct buf b = {0};
+    size_t n = utf8_length(name), i = 0;
+    for (size_t skip = n > most ? n - most + 3 : 0; skip; skip--)
+        utf8_next(name, &i);
+    if (i)
+        buf_puts(&b, "...");
+    buf_putstr(&b, str_slice(name, i, name.n));
+    table_put_str(a, buf_str(&b));
+    buf_free(&b);
+}
+
+static void put_row_heads(struct table *a, const struct sheet *s, size_t n, bool unscorable,
+                          double confidence)
+{
+    size_t tokens = 0;
+    for (size_t i = 0; i < n; i++)
+        tokens += s[i].tally->tokens[LENGTH_ALL].count;
+    table_put(a, "groups");
+    table_put(a, "mixed");
+    table_put(a, "wrong");
+    table_put(a, "right");
+    if (unscorable)
+        table_put(a, "unscor.");
+    table_put(a, "mean");
+    table_put(a, "%g%% int.", 100 * confidence);
+    table_put(a, "pass@%u", s[0].n_pass ? s[0].k[s[0].n_pass - 1] : 1);
+    table_put(a, "%s", tokens ? "tokens" : "chars");
+}
+
+static size_t longest_line(struct str text)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < text.n;) {
+        size_t end = str_find(text, STR("\n"), i);
+        size_t n = utf8_length(str_slice(text, i, end));
+        most = n > most ? n : most;
+        i = end + 1;
+    }
+    return most;
+}
+
 void sheet_print_rows(const struct sheet *s, size_t n, const char *by, const struct str *names,
                       const struct sheet_options *o, struct buf *out)
 {
-    static const char *const heads[] = {"groups", "mixed", "wrong", "right", "unscor."};
-    struct table a = {.align = "lrrrrrrrrr"};
-    uint32_t k = n && s[0].n_pass ? s[0].k[s[0].n_pass - 1] : 1;
-    size_t tokens = 0;
+    struct buf text = {0};
+    bool unscorable = false;
+    size_t most = ROW_WIDTH, width = 0; /* of a name */
     for (size_t i = 0; i < n; i++)
-        tokens += s[i].tally->tokens[LENGTH_ALL].count > 0;
-    table_put_str(&a, str_of(by));
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        table_put(&a, "%s", heads[i]);
-    table_put(&a, "mean");
-    table_put(&a, "%g%% int.", 100 * o->confidence);
-    table_put(&a, "pass@%u", k);
-    table_put(&a, "%s", tokens ? "tokens" : "chars");
-    for (size_t i = 0; i < n; i++) {
-        table_put_str(&a, names[i]);
-        put_row(&a, &s[i]);
+        unscorable |= s[i].tally->contrast[CONTRAST_UNSCORABLE] > 0;
+    for (int round = 0; round < 2; round++) { /* the second one with names that fit */
+        struct table a = {.align = unscorable ? "lrrrrrrrrr" : "lrrrrrrrr"};
+        buf_reset(&text);
+        table_put_str(&a, str_of(by));
+        put_row_heads(&a, s, n, unscorable, o->confidence);
+        for (size_t i = 0; i < n; i++) {
+            put_name(&a, names[i], most);
+            put_row(&a, &s[i], unscorable);
+            size_t w = utf8_length(names[i]) < most ? utf8_length(names[i]) : most;
+            width = w > width ? w : width;
+        }
+        table_print(&a, &text);
+        table_free(&a);
+        size_t excess = longest_line(buf_str(&text));
+        excess = excess > ROW_WIDTH ? excess - ROW_WIDTH : 0;
+        most = width > excess + NAME_LEAST ? width - excess : NAME_LEAST;
     }
-    table_print(&a, out);
-    table_free(&a);
+    buf_printf(&text, "mixed, wrong (all of them), right (all)%s: shares of the groups\n",
+               unscorable ? ", unscorable" : "");
+    buf_putstr(out, buf_str(&text));
+    buf_free(&text);
 }

@@ -5,6 +5,8 @@
 #include "report/table.h"
 #include "task/stat_parts.h"
 
+#include <stdio.h>
+
 /* Groups of the same id are counted together. */
 static bool add_group(void *ctx, struct filter_item *it, const struct digest *d, struct err *e)
 {
