@@ -5,7 +5,7 @@ const struct preset preset_cispo = {
     .name = "cispo",
     .summary = "REINFORCE with token ratios, capped from above, as constant weights",
     .source = "MiniMax-M1, arXiv 2506.13585",
-    .advantage = "--rule grpo",
+    .advantage = "grpo",
     .switches = {{"surrogate", "cispo", PRESET_PAPER, NULL},
                  {"ratio", "token", PRESET_PAPER, NULL},
                  {"clip-policy", "10,4", PRESET_CHOICE,

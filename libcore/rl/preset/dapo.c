@@ -5,7 +5,7 @@ const struct preset preset_dapo = {
     .name = "dapo",
     .summary = "token ratios, a higher upper clip, mean over all tokens",
     .source = "Yu et al., arXiv 2503.14476",
-    .advantage = "--rule grpo",
+    .advantage = "grpo",
     .needs = "groups without contrast refilled (gcpo-advantage --dropped), the soft overlong "
              "penalty in the reward (gcpo-verify --reward)",
     .switches = {{"surrogate", "ppo-clip", PRESET_PAPER, NULL},

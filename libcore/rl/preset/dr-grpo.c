@@ -5,7 +5,7 @@ const struct preset preset_dr_grpo = {
     .name = "dr-grpo",
     .summary = "token ratios, sums over tokens by a constant length, no standard deviation",
     .source = "Liu et al., arXiv 2503.20783",
-    .advantage = "--rule dr-grpo",
+    .advantage = "dr-grpo",
     .switches = {{"surrogate", "ppo-clip", PRESET_PAPER, NULL},
                  {"ratio", "token", PRESET_PAPER, NULL},
                  {"clip-policy", "0.2,0.2", PRESET_PAPER, NULL},

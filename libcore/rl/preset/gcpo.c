@@ -5,7 +5,7 @@ const struct preset preset_gcpo = {
     .name = "gcpo",
     .summary = "whole-sequence ratios, golds in all-wrong groups",
     .source = "Wu & Liu, arXiv 2510.07790",
-    .advantage = "--rule grpo",
+    .advantage = "grpo",
     .needs = "gcpo-inject-gold --when all-wrong",
     .switches = {{"surrogate", "ppo-clip", PRESET_PAPER, NULL},
                  {"ratio", "sequence-mean", PRESET_PAPER,

@@ -5,7 +5,7 @@ const struct preset preset_grpo = {
     .name = "grpo",
     .summary = "token ratios, mean over each sequence and then over sequences",
     .source = "Shao et al., DeepSeekMath, arXiv 2402.03300",
-    .advantage = "--rule grpo",
+    .advantage = "grpo",
     .switches = {{"surrogate", "ppo-clip", PRESET_PAPER, NULL},
                  {"ratio", "token", PRESET_PAPER, NULL},
                  {"clip-policy", "0.2,0.2", PRESET_CHOICE, "as verl, TRL and OpenRLHF"},

@@ -5,7 +5,7 @@ const struct preset preset_gspo = {
     .name = "gspo",
     .summary = "whole-sequence ratios in a very narrow clip range",
     .source = "Zheng et al., arXiv 2507.18071",
-    .advantage = "--rule grpo",
+    .advantage = "grpo",
     .switches = {{"surrogate", "ppo-clip", PRESET_PAPER, NULL},
                  {"ratio", "sequence-mean", PRESET_PAPER, NULL},
                  {"clip-policy", "3e-4,4e-4", PRESET_PAPER, NULL},

@@ -5,7 +5,7 @@ const struct preset preset_luffy = {
     .name = "luffy",
     .summary = "a gold in every group, by its shaped probability",
     .source = "Yan et al., arXiv 2504.14945, and the authors' script",
-    .advantage = "--rule dr-grpo",
+    .advantage = "dr-grpo",
     .needs = "gcpo-inject-gold --when always",
     .switches = {{"surrogate", "luffy", PRESET_PAPER, NULL},
                  {"ratio", "token", PRESET_PAPER, NULL},

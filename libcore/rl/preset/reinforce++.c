@@ -5,7 +5,7 @@ const struct preset preset_reinforce__ = {
     .name = "reinforce++",
     .summary = "token ratios, advantages whitened over the batch's tokens",
     .source = "Hu et al., arXiv 2501.03262",
-    .advantage = "--rule reinforce++",
+    .advantage = "reinforce++",
     .switches = {{"surrogate", "ppo-clip", PRESET_PAPER, NULL},
                  {"ratio", "token", PRESET_PAPER, NULL},
                  {"clip-policy", "0.2,0.2", PRESET_CHOICE, "as OpenRLHF and verl"},

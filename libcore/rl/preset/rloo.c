@@ -5,7 +5,7 @@ const struct preset preset_rloo = {
     .name = "rloo",
     .summary = "the response as one action: ratios of whole sequences, leave-one-out baseline",
     .source = "Ahmadian et al., arXiv 2402.14740",
-    .advantage = "--rule rloo",
+    .advantage = "rloo",
     .switches = {{"surrogate", "ppo-clip", PRESET_CHOICE,
                   "as TRL: at ratio 1 it is the paper's REINFORCE"},
                  {"ratio", "sequence-sum", PRESET_PAPER, NULL},
