@@ -22,7 +22,7 @@
                 X(RESPONSES, "responses") X(TEXT, "text") X(TOKENS, "tokens")                      \
                     X(LOGPROBS, "logprobs") X(REF_LOGPROBS, "ref_logprobs") X(FINISH, "finish")    \
                         X(SOURCE, "source") X(REPLACED, "replaced") X(EXTRACTED, "extracted")      \
-                            X(VERDICT, "verdict") X(REWARD, "reward") X(WHY, "why")                \
+                            X(VERDICT, "verdict") X(REWARD, "reward") X(WHY, "why") X(GOLD_WHY, "gold_why") X(OPENS_THOUGHT, "opens_thought")                \
                                 X(LENGTH_PENALTY, "length_penalty")                                \
                                     X(FORMAT_BONUS, "format_bonus") X(ADVANTAGE, "advantage")      \
                                         X(FIRST_SAMPLE, "first_sample") X(GOLD_FATE, "gold_fate")  \

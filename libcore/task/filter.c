@@ -32,10 +32,10 @@ struct run {
 
 static void map_slot(void *arg, size_t i, size_t worker)
 {
-    (void)worker;
     struct run *r = arg;
     struct slot *s = &r->slots[i];
     struct filter_item *it = &s->item;
+    it->worker = worker;
     buf_reset(&s->out);
     if (!group_parse(&it->group, &s->arena, s->line, &s->err) || !r->f->map(r->f->ctx, it, &s->err))
         return;

@@ -16,6 +16,7 @@ struct filter_item {
     struct group group;  /* as parsed; map edits it */
     struct arena *arena; /* the group's arena */
     size_t number;       /* of this group in the run, from 0 */
+    size_t worker; /* which thread maps it, below the number of threads */
     const char *file;    /* where it came from, for messages of your own */
     size_t line;
     bool drop;    /* set by map: not written */
