@@ -44,7 +44,7 @@ endef
 
 rollout_options = -n $(N) --max-tokens $(MAX_TOKENS) --temperature $(TEMPERATURE) --top-p $(TOP_P) -s $(SEED) -j $(THREADS) \
                   $(if $(MEMORY),--memory $(MEMORY)) $(ROLLOUT)
-update_options  = --algo $(ALGO) --lr $(LR) --warmup $(WARMUP) --decay $(DECAY) --decay-steps $(DECAY_STEPS) --lr-end $(LR_END) \
+update_options  = --algo $(or $(PRESET),$(ALGO)) --lr $(LR) --warmup $(WARMUP) --decay $(DECAY) --decay-steps $(DECAY_STEPS) --lr-end $(LR_END) \
                   --minibatches $(MINIBATCHES) --epochs $(EPOCHS) --beta1 $(BETA1) --beta2 $(BETA2) --weight-decay $(WEIGHT_DECAY) \
                   --max-grad-norm $(CLIP_GRAD) -s $(SEED) -j $(THREADS) $(if $(MEMORY),--memory $(MEMORY)) $(UPDATE)
 

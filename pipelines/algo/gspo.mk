@@ -1,0 +1,2 @@
+# GSPO (arXiv 2507.18071): whole-sequence ratios, no gold.
+INJECT ?= --when never

@@ -1,0 +1,3 @@
+# REINFORCE++ (arXiv 2501.03262): rewards whitened over the tokens of the step.
+INJECT    ?= --when never
+ADVANTAGE ?= --rule reinforce++

@@ -1,0 +1,2 @@
+# Supervised fine-tuning on golds: every prompt's, nothing is sampled.
+INJECT ?= --when always
