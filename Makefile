@@ -104,6 +104,13 @@ $(UNIT) $(DATATEST) $(BENCH): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libcore.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Faults on purpose, preloaded by tests/faults.bats; it does not go together with sanitizers.
+FAULTS := $(if $(ASAN)$(TSAN),,$(B)/tests/faults.so)
+$(B)/tests/faults.so: tests/faults.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c11 -O1 $(filter-out -Wpedantic -Wmissing-prototypes,$(WARN)) -fPIC -shared -o $@ $< -ldl
+
 # Without LIBFUZZER=1 a fuzz target replays the files it is given.
 $(FUZZ): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libcore.a
 	@mkdir -p $(@D)
@@ -117,7 +124,7 @@ $(FUZZ): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libc
 .PHONY: check check-unit check-bats check-fuzz check-data asan tsan
 ## check: all tests that need no GPU and no network
 check: all
-	@$(MAKE) --no-print-directory $(UNIT) $(FUZZ) $(DATATEST)
+	@$(MAKE) --no-print-directory $(UNIT) $(FUZZ) $(DATATEST) $(FAULTS)
 	@B=$(B) DATA=$(DATA) tests/run.sh
 
 ## check-unit: the C tests only
@@ -125,7 +132,7 @@ check-unit: $(UNIT)
 	@B=$(B) tests/run.sh unit
 
 ## check-bats: the tests of the programs only
-check-bats: all
+check-bats: all $(FAULTS)
 	@B=$(B) DATA=$(DATA) tests/run.sh bats
 
 ## check-fuzz: replay the fuzzers' corpora

@@ -1,6 +1,7 @@
 /* mem.c - see mem.h. */
 #include "base/mem.h"
 #include "base/err.h"
+#include "base/log.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ enum { ALIGN = 16, BLOCK_MIN = 64 * 1024 };
 
 static _Noreturn void out_of_memory(size_t n)
 {
-    fprintf(stderr, "out of memory (%zu bytes were asked for)\n", n);
+    fprintf(stderr, "%s: out of memory (%zu bytes were asked for)\n", log_program(), n);
     exit(ERR_SYSTEM);
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,17 +28,25 @@ enum { SLOTS = 16 };
 static volatile sig_atomic_t slot_used[SLOTS];
 static char *slot_path[SLOTS];
 
-static void tidy_and_die(int sig)
+static void tidy(void)
 {
     for (int i = 0; i < SLOTS; i++)
         if (slot_used[i])
             unlink(slot_path[i]);
+}
+
+static void tidy_and_die(int sig)
+{
+    tidy();
     signal(sig, SIG_DFL);
     raise(sig);
 }
 
 static int slot_take(char *path)
 {
+    static bool at_exit; /* out of memory ends the program in the middle of things */
+    if (!at_exit)
+        at_exit = atexit(tidy) == 0;
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction old, mine = {.sa_handler = tidy_and_die};
@@ -219,6 +228,10 @@ bool outfile_write(struct outfile *o, const void *data, size_t n, struct err *e)
         ssize_t done = write(o->fd, p, n);
         if (done < 0 && errno == EINTR)
             continue;
+        if (done < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            poll(&(struct pollfd){.fd = o->fd, .events = POLLOUT}, 1, -1);
+            continue;
+        }
         if (done < 0)
             return err_sys(e, ERR_IO, "%s: cannot write", o->name);
         p += done;
