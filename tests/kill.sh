@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# A training run that is killed N times ends in the bytes of one that is not.
+#   tests/kill.sh [N] [FOLDER]        programs on PATH; prints TAP
+# Kills make, or one member of whatever pipeline runs, with SIGKILL (every third time SIGTERM, SIGINT).
+set -u
+n=${1:-10}
+root=$(cd "$(dirname "$0")/.." && pwd)
+dir=${2:-$(mktemp -d)}
+mkdir -p "$dir"
+cd "$dir" || exit 71
+RANDOM=20261123
+steps=4
+
+gcpo-model init --family qwen2 --tokenizer "$root/pipelines/demo/tokenizer.json" --hidden 32 --layers 2 --heads 2 --kv-heads 1 --ff 64 \
+    --context 256 --tied --std-embed 0.05 --std 0.06 --std-out 0.03 -s 5 -o base || exit 1
+awk -f "$root/pipelines/demo/problems.awk" -v seed=7 -v n=40 -v mix=1:1,3:1 -v prefix=p -v distinct=1 < /dev/null > prompts.jsonl
+
+train() { # train RUN STEPS
+    make -f "$root/pipelines/train.mk" RUN="$1" MODEL=base PROMPTS=prompts.jsonl STEPS="$2" ALGO=gcpo N=4 PER_STEP=8 MAX_TOKENS=24 \
+        LR=1e-3 WARMUP=2 MINIBATCHES=2 THREADS=1 KEEP=0 SAVE_STATE=1
+}
+
+# Everything that must be the same: all files but wall-clock figures and the lock.
+digest() {
+    (cd "$1" && find . -type f ! -name 'timing.jsonl' ! -name '.lock' ! -name '.*.lock' -print0 | sort -z | xargs -0 sha256sum)
+}
+
+echo 1..4
+start=$(date +%s%N)
+train whole $steps > whole.log 2>&1 || { echo "not ok 1 - an uninterrupted run ends"; tail -5 whole.log; exit 1; }
+took=$((($(date +%s%N) - start) / 1000000))
+echo "ok 1 - an uninterrupted run ends # $took ms"
+
+kills=0
+while [ "$kills" -lt "$n" ]; do
+    # setsid: a process group of its own, in which victims are found
+    setsid bash -c "$(declare -f train); root='$root'; train killed $steps" > killed.log 2>&1 &
+    leader=$!
+    sleep "$(awk "BEGIN { print ($RANDOM / 32768) * $took / 1000 * 0.6 }")"
+    signal=KILL
+    [ $((kills % 3)) -eq 2 ] && signal=$([ $((kills % 2)) -eq 0 ] && echo TERM || echo INT)
+    victims=$(pgrep -g "$leader" -f 'gcpo-' ; pgrep -g "$leader" make)
+    victim=$(shuf -n 1 --random-source=<(yes $RANDOM) <<< "$victims")
+    if [ -n "$victim" ] && kill -"$signal" "$victim" 2>/dev/null; then
+        kills=$((kills + 1))
+    fi
+    # what is left of the run is not killed: it must come to its own end
+    wait "$leader" 2>/dev/null
+    for _ in $(seq 200); do pgrep -g "$leader" > /dev/null || break; sleep 0.05; done
+    if [ -e "killed/step-$(printf %04d $steps)/model.done" ]; then
+        rm -rf killed # it was through before all kills were spent
+    fi
+done
+train killed $steps > killed.log 2>&1 || { echo "not ok 2 - a run killed $kills times ends"; tail -5 killed.log; exit 1; }
+echo "ok 2 - a run killed $kills times ends"
+
+if diff <(digest whole) <(digest killed) > differ.log; then
+    echo "ok 3 - its files are those of the uninterrupted run"
+else
+    echo "not ok 3 - its files are those of the uninterrupted run"
+    head differ.log
+fi
+
+# Weights pruned, the run copied, one step more: exactly one step is made.
+cp -r whole copied
+for s in $(seq 1 $((steps - 1))); do rm -rf "copied/step-$(printf %04d "$s")/model"; done
+touch -d '2001-01-01' copied/step-*/rollouts.jsonl.zst
+train copied $((steps + 1)) > copied.log 2>&1
+made=$(grep -c '^gcpo-update' copied.log)
+if [ "$made" -eq 1 ] && [ -e "copied/step-$(printf %04d $((steps + 1)))/model.done" ]; then
+    echo "ok 4 - pruned, copied, one step more: one step is made"
+else
+    echo "not ok 4 - pruned, copied, one step more: one step is made ($made)"
+    tail -5 copied.log
+fi
+[ -n "${2:-}" ] || rm -rf "$dir"
