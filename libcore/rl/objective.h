@@ -20,8 +20,9 @@ struct objective {
 };
 
 struct objective_switch {
-    const char *name;   /* "ratio" */
-    const char *values; /* "token|sequence-mean|...", for people */
+    const char *name;    /* "ratio" */
+    const char *metavar; /* "NAME", "X" */
+    const char *values;  /* "token|sequence-mean|...", for people */
     const char *help;
     const char *neutral; /* the value that switches it off or is usual */
 };
@@ -60,7 +61,7 @@ struct preset_switch {
 
 struct preset {
     const char *name, *summary, *source;
-    const char *advantage;             /* gcpo-advantage's options; NULL: no advantage is read */
+    const char *advantage;             /* gcpo-advantage's rule; NULL: no advantage is read */
     const char *needs;                 /* from the other programs, for people; may be NULL */
     struct preset_switch switches[16]; /* ends with name NULL; the rest is neutral */
 };

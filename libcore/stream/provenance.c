@@ -28,6 +28,16 @@ void provenance_head(struct buf *out, struct str input_head, struct str line)
     buf_puts(out, "]}");
 }
 
+void provenance_engine(struct buf *out, const char *digest, const char *device,
+                       const char *precision, const char *kv)
+{
+    buf_puts(out, "\"model\":");
+    json_put_string(out, str_of(digest));
+    buf_puts(out, ",\"device\":");
+    json_put_string(out, str_of(device));
+    buf_printf(out, ",\"precision\":\"%s\",\"kv\":\"%s\"", precision, kv);
+}
+
 bool provenance_check(struct str head, struct err *e)
 {
     struct str v;

@@ -20,6 +20,11 @@ void provenance_head(struct buf *out, struct str input_head, struct str line);
 /* Refuses a head of a later format, or one without "programs". */
 bool provenance_check(struct str head, struct err *e) MUST_CHECK;
 
+/* The members by which a program that ran a model says which and how:
+ *     "model":"DIGEST","device":"cpu avx512","precision":"exact","kv":"f32" */
+void provenance_engine(struct buf *out, const char *digest, const char *device,
+                       const char *precision, const char *kv);
+
 /* The newest line of the given program in a head, as a raw object; false if there is none. */
 bool provenance_find(struct str head, const char *program, struct str *line);
 
