@@ -1,9 +1,12 @@
-/* host.h - what the devices in ordinary memory share: memory, and a batch's
- * sequences. */
+/* host.h - the devices in ordinary memory, and what they share: allocation,
+ * and a batch's sequences. */
 #ifndef COMPUTE_HOST_H
 #define COMPUTE_HOST_H
 
 #include "compute/ops.h"
+
+struct backend *ref_open(const struct backend_options *o, struct err *e);
+struct backend *cpu_open(const struct backend_options *o, struct err *e);
 
 void *host_alloc(struct backend *b, size_t bytes, struct err *e);
 void host_free(struct backend *b, void *p);

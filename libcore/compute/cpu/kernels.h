@@ -13,7 +13,7 @@
 enum { PANEL = 16 }; /* outputs that stand side by side in a packed matrix */
 
 /* c[i][j] = chain over p < k of a[i * a_row + p * a_k] * b[j / 16][p][j % 16], going on from
- * c if `load`, then + bias[j] + residual[i][j].  Panels are [k][16] elements, b_panel apart
+ * `from`, then + bias[j] + residual[i][j].  Panels are [k][16] elements, b_panel apart
  * (of the element type: f32, bf16, or pairs of bf16, when a is pairs as well and k counts them). */
 struct gemm {
     const void *a;
@@ -23,7 +23,8 @@ struct gemm {
     size_t m, n, k;
     float *c;
     size_t c_row;
-    bool load;
+    const float *from; /* the chains go on from here; NULL: from +0.  May be c */
+    size_t from_row;
     const float *bias;     /* NULL: none */
     const float *residual; /* NULL: none; may be c */
     size_t residual_row;
@@ -57,10 +58,11 @@ struct kernels {
     void (*gemm_f32)(const struct gemm *g);
     void (*gemm_bf16)(const struct gemm *g); /* b is bf16 */
 
+    float (*inverse_rms)(const float *x, size_t n, float eps);
     void (*norm)(float *y, const float *x, const float *w, size_t n, float eps);
-    /* dx from x and dy; *r: the inverse root, for the weight's gradient. */
+    /* r: the inverse root. */
     void (*norm_grad)(float *dx, bool add, const float *x, const float *dy, const float *w,
-                      size_t n, float eps, float *r);
+                      size_t n, float r);
     /* dw[i] = dw[i] + dy[i] (x[i] r) */
     void (*norm_dw)(float *dw, const float *x, const float *dy, size_t n, float r);
     void (*rope)(float *x, size_t half, const float *cos, const float *sin, bool inverse);

@@ -37,9 +37,8 @@ static void norm(float *y, const float *x, const float *w, size_t n, float eps)
 }
 
 static void norm_grad(float *dx, bool add, const float *x, const float *dy, const float *w,
-                      size_t n, float eps, float *r_out)
+                      size_t n, float r)
 {
-    float r = inverse_rms(x, n, eps);
     v16 s = v16_zero();
     EACH16(i, step, n)
     s = v16_fma(v16_mul(load(x + i, step), load(w + i, step)), load(dy + i, step), s);
@@ -50,7 +49,6 @@ static void norm_grad(float *dx, bool add, const float *x, const float *dy, cons
         d = v16_fma(load(x + i, step), c, d);
         store(dx + i, add ? v16_add(load(dx + i, step), d) : d, step);
     }
-    *r_out = r;
 }
 
 static void norm_dw(float *dw, const float *x, const float *dy, size_t n, float r)

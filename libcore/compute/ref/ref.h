@@ -6,8 +6,6 @@
 
 #include "compute/host.h"
 
-struct backend *ref_open(const struct backend_options *o, struct err *e);
-
 /* Weights are f32 rows, rounded to what the stored type can hold. */
 struct weight {
     enum elem type;

@@ -1,0 +1,361 @@
+/* attention_grad.c - the gradient of attention, in two passes that each own
+ * what they write: dq by rows, dk and dv by blocks of keys.
+ *
+ * Both compute the weights again from the log-sum-exp.  That is two products more than
+ * one pass would need; in return nothing is added up by two tasks, and a key's sum
+ * is one chain over all the rows that see it, in order. */
+#include "compute/cpu/attention_tile.h"
+#include "base/mem.h"
+#include "compute/elem.h"
+
+#include <string.h>
+
+struct job {
+    struct cpu *c;
+    const struct attention_grad *a;
+    float *d; /* (M, H): sum of dout out */
+};
+
+/* One tile of stacked rows against one block of keys. */
+struct tile {
+    struct attn_tile t;
+    float *q, *dout; /* [rows][d] */
+    float *p, *ds;   /* [rows][64] */
+    float *lse, *d;  /* [rows] */
+    int32_t *n;      /* [rows] */
+    float *turned;   /* a block of values: [4][d][16] */
+    float *keys;     /* a block of keys: [dim/16][64][16]; by the key pass: rows as panels */
+    float *a, *b;    /* sums: [rows or 64][dim] */
+    float *plain;    /* a bf16 block as f32 */
+};
+
+static size_t max_rows(const struct op_limits *l)
+{
+    size_t group = l->n_kv_heads ? l->n_heads / l->n_kv_heads : 0;
+    return group > ATTN_ROWS ? group : ATTN_ROWS;
+}
+
+static size_t tile_floats(size_t rows, size_t d)
+{
+    size_t dim = up(d, PANEL);
+    return rows * (2 * d + 2 * OPS_KV_BLOCK + 3) + OPS_KV_BLOCK * (d + dim) +
+           (rows > OPS_KV_BLOCK ? rows : OPS_KV_BLOCK) * 3 * dim + 8 * PANEL;
+}
+
+size_t attention_grad_worker_floats(const struct op_limits *l)
+{
+    return tile_floats(max_rows(l), l->head_dim);
+}
+
+size_t attention_grad_shared_floats(const struct op_limits *l)
+{
+    return l->rows * l->n_heads;
+}
+
+static float *take(float **at, size_t n)
+{
+    float *p = *at;
+    *at += up(n, PANEL);
+    return p;
+}
+
+static void tile_memory(const struct job *j, struct tile *x, size_t rows, size_t worker)
+{
+    size_t d = j->a->kv->d, dim = j->a->kv->dim;
+    size_t most = rows > OPS_KV_BLOCK ? rows : OPS_KV_BLOCK;
+    float *at = cpu_worker(j->c, worker, tile_floats(rows, d));
+    x->q = take(&at, rows * d);
+    x->dout = take(&at, rows * d);
+    x->p = take(&at, rows * OPS_KV_BLOCK);
+    x->ds = take(&at, rows * OPS_KV_BLOCK);
+    x->lse = take(&at, rows);
+    x->d = take(&at, rows);
+    x->n = (int32_t *)take(&at, rows);
+    x->turned = take(&at, OPS_KV_BLOCK * d);
+    x->plain = take(&at, OPS_KV_BLOCK * dim);
+    x->keys = take(&at, most * dim);
+    x->a = take(&at, most * dim);
+    x->b = take(&at, most * dim);
+}
+
+/* Rows [row, row + n_rows) of the batch as stacked rows [at, ...). */
+static void load_rows(const struct job *j, struct tile *x, size_t at, size_t row, size_t n_rows)
+{
+    size_t d = j->a->kv->d, heads = x->t.heads, all = j->a->plan->n_heads;
+    attn_tile_load(&x->t, x->q + at * d, d, j->a->q, row, n_rows);
+    attn_tile_load(&x->t, x->dout + at * d, d, j->a->dout, row, n_rows);
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t h = 0; h < heads; h++) {
+            size_t from = (row + r) * all + x->t.first_head + h;
+            x->lse[at + r * heads + h] = j->a->lse[from];
+            x->d[at + r * heads + h] = j->d[from];
+        }
+}
+
+static const float *plain_block(const struct tile *x, size_t element, size_t n)
+{
+    const struct kv *kv = x->t.kv;
+    if (kv->type == ELEM_F32)
+        return kv_at(kv, element);
+    const uint16_t *from = kv_at(kv, element);
+    for (size_t i = 0; i < n; i++)
+        x->plain[i] = from_bf16(from[i]);
+    return x->plain;
+}
+
+/* Values [dim/16][64][16] to [4][d][16]. */
+static void turn_values(struct cpu *c, const struct tile *x, int32_t page)
+{
+    const struct kv *kv = x->t.kv;
+    const float *v =
+        plain_block(x, kv_values(kv, x->t.layer, page, x->t.kv_head), OPS_KV_BLOCK * kv->dim);
+    for (size_t key = 0; key < OPS_KV_BLOCK; key += PANEL)
+        for (size_t d = 0; d < kv->d; d += PANEL)
+            c->k->pack_rows(x->turned + (key / PANEL * kv->d + d) * PANEL,
+                            v + (d / PANEL * OPS_KV_BLOCK + key) * PANEL, PANEL, PANEL,
+                            kv->d - d < PANEL ? kv->d - d : PANEL);
+}
+
+/* Keys [4][d][16] to [dim/16][64][16]. */
+static void turn_keys(struct cpu *c, const struct tile *x, int32_t page)
+{
+    const struct kv *kv = x->t.kv;
+    const float *k =
+        plain_block(x, kv_keys(kv, x->t.layer, page, x->t.kv_head), OPS_KV_BLOCK * kv->d);
+    for (size_t key = 0; key < OPS_KV_BLOCK; key += PANEL)
+        for (size_t d = 0; d < kv->d; d += PANEL)
+            c->k->pack_rows(x->keys + (d / PANEL * OPS_KV_BLOCK + key) * PANEL,
+                            k + (key / PANEL * kv->d + d) * PANEL, PANEL,
+                            kv->d - d < PANEL ? kv->d - d : PANEL, PANEL);
+}
+
+/* p and ds of stacked rows [first, first + rows) against the first n keys of a page. */
+static void weigh(const struct job *j, const struct tile *x, size_t first, size_t rows,
+                  int32_t page, size_t n)
+{
+    const struct kernels *k = j->c->k;
+    size_t d = j->a->kv->d;
+    float *p = x->p + first * OPS_KV_BLOCK, *ds = x->ds + first * OPS_KV_BLOCK;
+    attn_tile_scores(j->c, &x->t, x->q + first * d, rows, page, n, p);
+    k->softmax_again(p, x->n + first, x->lse + first, rows, up(n, PANEL), j->a->scale);
+    struct gemm g = {.a = x->dout + first * d,
+                     .a_row = d,
+                     .a_k = 1,
+                     .b = x->turned,
+                     .b_panel = d * PANEL,
+                     .m = rows,
+                     .n = n,
+                     .k = d,
+                     .c = ds,
+                     .c_row = OPS_KV_BLOCK};
+    k->gemm_f32(&g);
+    k->softmax_grad(ds, p, x->d + first, rows, up(n, PANEL), j->a->scale);
+}
+
+/* How many of the keys [k, k + n) row r of a run sees, r at `position`. */
+static int32_t seen(size_t position, size_t k, size_t n)
+{
+    if (position < k)
+        return 0;
+    return (int32_t)(position + 1 - k < n ? position + 1 - k : n);
+}
+
+/* ---- dq ---- */
+
+static void dq_block(const struct job *j, const struct tile *x, size_t first, size_t rows,
+                     int32_t page, size_t n)
+{
+    const struct kv *kv = j->a->kv;
+    turn_values(j->c, x, page);
+    turn_keys(j->c, x, page);
+    weigh(j, x, first, rows, page, n);
+    float *dq = x->a + first * kv->dim;
+    struct gemm g = {.a = x->ds + first * OPS_KV_BLOCK,
+                     .a_row = OPS_KV_BLOCK,
+                     .a_k = 1,
+                     .b = x->keys,
+                     .b_panel = OPS_KV_BLOCK * PANEL,
+                     .m = rows,
+                     .n = kv->dim,
+                     .k = n,
+                     .c = dq,
+                     .c_row = kv->dim,
+                     .from = dq,
+                     .from_row = kv->dim};
+    j->c->k->gemm_f32(&g);
+}
+
+static void dq_shared(const struct job *j, const struct tile *x, const struct attn_seq *s)
+{
+    for (size_t k = 0; k < s->n_shared; k += OPS_KV_BLOCK) {
+        size_t n = s->n_shared - k < OPS_KV_BLOCK ? s->n_shared - k : OPS_KV_BLOCK;
+        for (size_t i = 0; i < x->t.rows; i++)
+            x->n[i] = (int32_t)n;
+        dq_block(j, x, 0, x->t.rows, s->shared_pages[k / OPS_KV_BLOCK], n);
+    }
+}
+
+static void dq_own(const struct job *j, const struct tile *x, const struct attn_seq *s,
+                   size_t position, size_t n_rows, size_t at)
+{
+    size_t heads = x->t.heads, end = position + n_rows;
+    for (size_t k = 0; k < end; k += OPS_KV_BLOCK) {
+        size_t first = k > position ? k - position : 0;
+        size_t n = end - k < OPS_KV_BLOCK ? end - k : OPS_KV_BLOCK;
+        for (size_t i = first * heads; i < n_rows * heads; i++)
+            x->n[at + i] = seen(position + i / heads, k, n);
+        dq_block(j, x, at + first * heads, (n_rows - first) * heads, s->pages[k / OPS_KV_BLOCK], n);
+    }
+}
+
+static void dq_task(void *arg, size_t task, size_t worker)
+{
+    const struct job *j = arg;
+    const struct attn_plan *plan = j->a->plan;
+    const struct kv *kv = j->a->kv;
+    size_t part = task % plan->head_parts, kv_head = task / plan->head_parts % plan->n_kv_heads;
+    size_t from_end = task / plan->head_parts / plan->n_kv_heads, at = 0;
+    const struct attn_item *item = &plan->items[plan->n_items - 1 - from_end];
+    const struct attn_piece *pieces = plan->pieces + item->piece;
+    struct tile x = {.t = attn_tile_of(plan, kv, j->a->layer, kv_head, part, item->n_rows)};
+    tile_memory(j, &x, x.t.rows, worker);
+    memset(x.a, 0, x.t.rows * kv->dim * sizeof *x.a);
+    for (size_t p = 0; p < item->n_pieces; at += pieces[p++].n_rows * x.t.heads)
+        load_rows(j, &x, at, plan->s.seqs[pieces[p].seq].row + pieces[p].row, pieces[p].n_rows);
+    dq_shared(j, &x, &plan->s.seqs[pieces[0].seq]);
+    at = 0;
+    for (size_t p = 0; p < item->n_pieces; at += pieces[p++].n_rows * x.t.heads)
+        dq_own(j, &x, &plan->s.seqs[pieces[p].seq], pieces[p].row, pieces[p].n_rows, at);
+    at = 0;
+    for (size_t p = 0; p < item->n_pieces; p++)
+        for (size_t r = 0; r < pieces[p].n_rows; r++)
+            for (size_t h = 0; h < x.t.heads; h++, at++)
+                memcpy(row_at(j->a->dq, plan->s.seqs[pieces[p].seq].row + pieces[p].row + r) +
+                           (x.t.first_head + h) * kv->d,
+                       x.a + at * kv->dim, kv->d * sizeof(float));
+}
+
+/* ---- dk, dv ---- */
+
+/* x->keys as panels [dim/16][rows][16] of `from` [rows][d]. */
+static void rows_as_panels(struct cpu *c, const struct tile *x, const float *from, size_t rows)
+{
+    size_t d = x->t.kv->d;
+    for (size_t i = 0; i < d; i += PANEL)
+        c->k->pack_columns(x->keys + i * rows, from + i, d, d - i < PANEL ? d - i : PANEL, rows);
+}
+
+/* sum[key][dim] += weights^T from, over the stacked rows in order. */
+static void add_keys(struct cpu *c, const struct tile *x, float *sum, const float *weights,
+                     const float *from, size_t rows, size_t n)
+{
+    size_t dim = x->t.kv->dim;
+    rows_as_panels(c, x, from, rows);
+    struct gemm g = {.a = weights,
+                     .a_row = 1,
+                     .a_k = OPS_KV_BLOCK,
+                     .b = x->keys,
+                     .b_panel = rows * PANEL,
+                     .m = n,
+                     .n = dim,
+                     .k = rows,
+                     .c = sum,
+                     .c_row = dim,
+                     .from = sum,
+                     .from_row = dim};
+    c->k->gemm_f32(&g);
+}
+
+/* Rows [first, end) of a sequence; `own`: the keys are its own, of positions [k, k + n). */
+static void add_rows(const struct job *j, struct tile *x, const struct attn_seq *s, size_t first,
+                     size_t end, bool own, int32_t page, size_t k, size_t n)
+{
+    size_t group = j->a->plan->n_heads / j->a->plan->n_kv_heads;
+    size_t heads = x->t.heads, most = group < ATTN_ROWS ? ATTN_ROWS / group : 1;
+    for (size_t row = first, rows; row < end; row += rows) {
+        rows = end - row < most ? end - row : most;
+        x->t.rows = rows * heads;
+        load_rows(j, x, 0, s->row + row, rows);
+        for (size_t i = 0; i < x->t.rows; i++)
+            x->n[i] = own ? seen(row + i / heads, k, n) : (int32_t)n;
+        weigh(j, x, 0, x->t.rows, page, n);
+        add_keys(j->c, x, x->b, x->p, x->dout, x->t.rows, n);
+        add_keys(j->c, x, x->a, x->ds, x->q, x->t.rows, n);
+    }
+}
+
+/* A page of a sequence's own run. */
+static void dkv_page(const struct job *j, const struct attn_seq *s, size_t block, size_t kv_head,
+                     size_t worker)
+{
+    const struct attn_plan *plan = j->a->plan;
+    const struct kv *kv = j->a->kv;
+    size_t group = plan->n_heads / plan->n_kv_heads, k = block * OPS_KV_BLOCK;
+    size_t n = s->n_keys - k < OPS_KV_BLOCK ? s->n_keys - k : OPS_KV_BLOCK;
+    struct tile x = {.n = NULL};
+    tile_memory(j, &x, group > ATTN_ROWS ? group : ATTN_ROWS, worker);
+    memset(x.a, 0, OPS_KV_BLOCK * kv->dim * sizeof *x.a);
+    memset(x.b, 0, OPS_KV_BLOCK * kv->dim * sizeof *x.b);
+    x.t = attn_tile_of(plan, kv, j->a->layer, kv_head, 0, 0);
+    turn_values(j->c, &x, s->pages[block]);
+    for (size_t part = 0; part < plan->head_parts; part++) {
+        x.t = attn_tile_of(plan, kv, j->a->layer, kv_head, part, 0);
+        add_rows(j, &x, s, k, s->n_rows, true, s->pages[block], k, n);
+        for (size_t i = 0; i < plan->s.n; i++) {
+            const struct attn_seq *other = &plan->s.seqs[i];
+            if (other == s || other->shared_row != s->row || other->n_shared <= k)
+                continue;
+            size_t visible = other->n_shared - k < n ? other->n_shared - k : n;
+            add_rows(j, &x, other, 0, other->n_rows, false, s->pages[block], k, visible);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(row_at(j->a->dk, s->row + k + i) + kv_head * kv->d, x.a + i * kv->dim,
+               kv->d * sizeof(float));
+        memcpy(row_at(j->a->dv, s->row + k + i) + kv_head * kv->d, x.b + i * kv->dim,
+               kv->d * sizeof(float));
+    }
+}
+
+/* Task: a sequence, a block of it, a key/value head; found by counting. */
+static void dkv_task(void *arg, size_t task, size_t worker)
+{
+    const struct job *j = arg;
+    const struct host_seqs *s = &j->a->plan->s;
+    size_t kv_head = task % j->a->plan->n_kv_heads, block = task / j->a->plan->n_kv_heads, i = 0;
+    for (; block >= up(s->seqs[i].n_keys, OPS_KV_BLOCK) / OPS_KV_BLOCK; i++)
+        block -= up(s->seqs[i].n_keys, OPS_KV_BLOCK) / OPS_KV_BLOCK;
+    dkv_page(j, &s->seqs[i], block, kv_head, worker);
+}
+
+static void row_dots(void *arg, size_t first, size_t end, size_t worker)
+{
+    (void)worker;
+    const struct job *j = arg;
+    size_t d = j->a->kv->d, heads = j->a->plan->n_heads;
+    for (size_t i = first; i < end; i++) {
+        const struct attn_seq *s = &j->a->plan->s.seqs[i];
+        ASSERT(s->n_rows == s->n_keys);
+        for (size_t row = s->row; row < s->row + s->n_rows; row++)
+            for (size_t h = 0; h < heads; h++)
+                j->d[row * heads + h] = (float)j->c->k->dot(row_at(j->a->dout, row) + h * d,
+                                                            row_at(j->a->out, row) + h * d, d);
+    }
+}
+
+void cpu_attention_backward(struct backend *b, const struct attention_grad *a)
+{
+    const struct attn_plan *plan = a->plan;
+    const struct host_seqs *s = &plan->s;
+    if (s->n == 0)
+        return;
+    struct job j = {cpu_of(b), a, NULL};
+    size_t blocks = 0;
+    for (size_t i = 0; i < s->n; i++)
+        blocks += up(s->seqs[i].n_keys, OPS_KV_BLOCK) / OPS_KV_BLOCK;
+    j.d = cpu_shared(j.c, (s->seqs[s->n - 1].row + s->seqs[s->n - 1].n_rows) * plan->n_heads);
+    cpu_each(j.c, s->n, 1, row_dots, &j);
+    pool_run(j.c->pool, blocks * plan->n_kv_heads, dkv_task, &j);
+    /* Last: dq may be dout. */
+    pool_run(j.c->pool, plan->n_items * plan->n_kv_heads * plan->head_parts, dq_task, &j);
+}

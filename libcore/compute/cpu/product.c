@@ -1,0 +1,123 @@
+/* product.c - products of matrices over the pool.
+ *
+ * A task is a block of rows times a block of panels.  Reductions longer than
+ * PRODUCT_DEPTH go in pieces, so that panels and rows stay in cache; the sums wait in the
+ * worker's scratch between the pieces, exactly as they are, and the chain goes on. */
+#include "base/mem.h"
+#include "compute/cpu/cpu.h"
+
+struct job {
+    struct cpu *c;
+    struct gemm g;
+    enum elem type;
+    size_t rows, panels; /* of a task */
+    size_t n_panels, row_blocks;
+};
+
+size_t product_worker_floats(void)
+{
+    return (size_t)PRODUCT_ROWS * PRODUCT_PANELS * PANEL;
+}
+
+static const void *panel_at(const struct job *j, size_t panel, size_t k)
+{
+    size_t at = panel * j->g.b_panel + k * PANEL;
+    return j->type == ELEM_BF16 ? (const void *)((const uint16_t *)j->g.b + at)
+                                : (const void *)((const float *)j->g.b + at);
+}
+
+static void block(void *arg, size_t task, size_t worker)
+{
+    const struct job *j = arg;
+    size_t i = task % j->row_blocks * j->rows, p = task / j->row_blocks * j->panels;
+    struct gemm g = j->g;
+    g.m = j->g.m - i < j->rows ? j->g.m - i : j->rows;
+    g.n = j->g.n - p * PANEL < j->panels * PANEL ? j->g.n - p * PANEL : j->panels * PANEL;
+    g.c = j->g.c + i * j->g.c_row + p * PANEL;
+    g.bias = j->g.bias ? j->g.bias + p * PANEL : NULL;
+    g.residual = j->g.residual ? j->g.residual + i * j->g.residual_row + p * PANEL : NULL;
+    void (*run)(const struct gemm *) = j->type == ELEM_BF16 ? j->c->k->gemm_bf16
+                                                            : j->c->k->gemm_f32;
+    float *wait = g.k > PRODUCT_DEPTH ? cpu_worker(j->c, worker, product_worker_floats()) : NULL;
+    for (size_t k = 0; k < j->g.k || k == 0; k += PRODUCT_DEPTH) {
+        struct gemm piece = g;
+        bool last = j->g.k - k <= PRODUCT_DEPTH;
+        piece.k = last ? j->g.k - k : PRODUCT_DEPTH;
+        piece.a = (const float *)j->g.a + i * j->g.a_row + k * j->g.a_k;
+        piece.b = panel_at(j, p, k);
+        if (k) {
+            piece.from = wait;
+            piece.from_row = PRODUCT_PANELS * PANEL;
+        } else if (g.from) {
+            piece.from = g.from + i * g.from_row + p * PANEL;
+        }
+        if (!last) {
+            piece.c = wait;
+            piece.c_row = PRODUCT_PANELS * PANEL;
+            piece.bias = piece.residual = NULL;
+        }
+        run(&piece);
+    }
+}
+
+void cpu_product(struct cpu *c, const struct gemm *g, enum elem type)
+{
+    if (g->m == 0 || g->n == 0)
+        return;
+    struct job j = {.c = c, .g = *g, .type = type, .n_panels = (g->n + PANEL - 1) / PANEL};
+    size_t threads = pool_size(c->pool), blocks = (g->m + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
+    j.rows = (g->m + blocks - 1) / blocks;
+    j.row_blocks = (g->m + j.rows - 1) / j.rows;
+    /* Enough tasks for the threads, unless the work is not worth waking them. */
+    size_t work = g->m * g->n * g->k, wanted = work < 1 << 17 ? 1 : 3 * threads;
+    size_t per_row = (wanted + j.row_blocks - 1) / j.row_blocks;
+    j.panels = (j.n_panels + per_row - 1) / per_row;
+    j.panels = j.panels > PRODUCT_PANELS ? PRODUCT_PANELS : j.panels;
+    size_t n_tasks = (j.n_panels + j.panels - 1) / j.panels * j.row_blocks;
+    if (wanted == 1)
+        for (size_t t = 0; t < n_tasks; t++)
+            block(&j, t, 0);
+    else
+        pool_run(c->pool, n_tasks, block, &j);
+}
+
+/* ---- panels that are packed as they are needed ---- */
+
+struct packing {
+    struct cpu *c;
+    pack_fn *pack;
+    const void *arg;
+    float *to;
+    size_t first, k;
+};
+
+static void pack_range(void *arg, size_t first, size_t end, size_t worker)
+{
+    (void)worker;
+    const struct packing *p = arg;
+    for (size_t i = first; i < end; i++)
+        p->pack(p->c, p->arg, p->first + i, p->to + i * p->k * PANEL);
+}
+
+void cpu_product_packing(struct cpu *c, const struct gemm *g, pack_fn *pack, const void *arg)
+{
+    if (g->m == 0 || g->n == 0)
+        return;
+    size_t n_panels = (g->n + PANEL - 1) / PANEL, panel = g->k * PANEL;
+    size_t most = panel ? SLAB_FLOATS / panel : n_panels;
+    most = most < 1 ? 1 : most > n_panels ? n_panels : most;
+    struct packing p = {c, pack, arg, cpu_shared(c, most * panel), 0, g->k};
+    for (; p.first < n_panels; p.first += most) {
+        size_t n = n_panels - p.first < most ? n_panels - p.first : most, at = p.first * PANEL;
+        cpu_each(c, n, 1 + 32768 / (panel + 1), pack_range, &p);
+        struct gemm part = *g;
+        part.b = p.to;
+        part.b_panel = panel;
+        part.n = g->n - at < n * PANEL ? g->n - at : n * PANEL;
+        part.c = g->c + at;
+        part.from = g->from ? g->from + at : NULL;
+        part.bias = g->bias ? g->bias + at : NULL;
+        part.residual = g->residual ? g->residual + at : NULL;
+        cpu_product(c, &part, ELEM_F32);
+    }
+}

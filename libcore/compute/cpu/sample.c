@@ -1,0 +1,284 @@
+/* sample.c - drawing tokens.
+ *
+ * Plain sampling needs no sort and one pass: the sums of the blocks that the
+ * log-probability needs anyway say in which block the draw falls.  With
+ * top-k, top-p or min-p only ids that can survive are ever sorted. */
+#include "base/mem.h"
+#include "compute/cpu/cpu.h"
+#include "compute/exact.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct candidate {
+    float z;
+    int32_t id;
+};
+
+/* One row's work. */
+struct row {
+    const struct kernels *k;
+    const struct sample_row *o;
+    const float *z; /* logits after steps 1 and 2, n of them */
+    size_t n;
+    struct vocab_part *parts; /* of z */
+    size_t n_parts;
+    double max, sum;        /* of z over the parts: sum of exp(z - max) */
+    struct candidate *kept; /* if filtered: the survivors, rising by id */
+    size_t n_kept;
+    bool filtered;
+};
+
+static size_t n_blocks(size_t v)
+{
+    return (v + OPS_VOCAB_BLOCK - 1) / OPS_VOCAB_BLOCK;
+}
+
+size_t sample_worker_floats(const struct op_limits *l)
+{
+    return up(l->vocab, PANEL) * 3 + 6 * n_blocks(l->vocab) + 4 * PANEL;
+}
+
+static void fill_parts(const struct kernels *k, struct vocab_part *parts, const float *z, size_t n)
+{
+    for (size_t at = 0; at < n; at += OPS_VOCAB_BLOCK)
+        parts[at / OPS_VOCAB_BLOCK] =
+            k->vocab_block(z + at, n - at < OPS_VOCAB_BLOCK ? n - at : OPS_VOCAB_BLOCK, false);
+}
+
+static size_t block_size(const struct row *r, size_t block)
+{
+    size_t left = r->n - block * OPS_VOCAB_BLOCK;
+    return left < OPS_VOCAB_BLOCK ? left : OPS_VOCAB_BLOCK;
+}
+
+static size_t largest(const float *z, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (z[i] > z[best])
+            best = i;
+    return best;
+}
+
+/* ---- filters ---- */
+
+static int falling(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    return x->z != y->z ? (x->z < y->z) - (x->z > y->z) : (x->id > y->id) - (x->id < y->id);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static size_t collect(const struct row *r, float least, struct candidate *to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->z[i] >= least)
+            to[n++] = (struct candidate){r->z[i], (int32_t)i};
+    return n;
+}
+
+static float weight_of(const struct row *r, float z)
+{
+    float w;
+    r->k->exp_row(&w, &z, 1, (float)r->max, 1);
+    return w;
+}
+
+/* A bound that the k-th largest reaches: the k-th largest of the maxima of short runs. */
+static float top_k_bound(const struct row *r, size_t k, struct candidate *scratch)
+{
+    enum { RUN = 16 };
+    size_t runs = 0;
+    if (k > r->n / (4 * RUN))
+        return -HUGE_VALF;
+    for (size_t i = 0; i < r->n; i += RUN, runs++)
+        scratch[runs] = (struct candidate){
+            r->z[i + largest(r->z + i, r->n - i < RUN ? r->n - i : RUN)], (int32_t)i};
+    qsort(scratch, runs, sizeof *scratch, falling);
+    return scratch[k - 1].z;
+}
+
+/* What is left of candidates in falling order by top-k, top-p, min-p. */
+static size_t cut(const struct row *r, const struct candidate *c, size_t n)
+{
+    const struct sample_row *o = r->o;
+    if (o->top_k > 0 && (size_t)o->top_k < n) {
+        size_t kept = (size_t)o->top_k;
+        while (kept < n && c[kept].z == c[o->top_k - 1].z)
+            kept++;
+        n = kept;
+    }
+    if (o->top_p < 1) {
+        double sum = 0, cumulated = 0;
+        size_t kept = 0;
+        if (o->top_k > 0)
+            for (size_t i = 0; i < n; i++)
+                sum += (double)weight_of(r, c[i].z);
+        else
+            sum = r->sum;
+        while (kept < n && (kept == 0 || cumulated < o->top_p * sum))
+            cumulated += (double)weight_of(r, c[kept++].z);
+        n = kept;
+    }
+    if (o->min_p > 0)
+        while (n > 1 && (double)weight_of(r, c[n - 1].z) < o->min_p * (double)weight_of(r, c[0].z))
+            n--;
+    return n;
+}
+
+static void filter(struct row *r, struct candidate *scratch)
+{
+    const struct sample_row *o = r->o;
+    float least = -HUGE_VALF;
+    if (o->top_k > 0 && (size_t)o->top_k < r->n) {
+        least = top_k_bound(r, (size_t)o->top_k, scratch);
+    } else if (o->top_p < 1 && o->top_p > 0) {
+        /* Ids this unlikely weigh less than 1 - top_p together, so none is in the nucleus. */
+        double tail = (1 - o->top_p) * r->sum / (double)r->n;
+        if (tail > 1e-30)
+            least = (float)(r->max + exact_log(tail * 0.99) - 1e-5 * fabs(r->max));
+    }
+    size_t n = collect(r, least, scratch);
+    qsort(scratch, n, sizeof *scratch, falling);
+    n = cut(r, scratch, n);
+    qsort(scratch, n, sizeof *scratch, by_id);
+    r->kept = scratch;
+    r->n_kept = n;
+}
+
+/* ---- one row ---- */
+
+/* Steps 1 to 5.  memory: sample_worker_floats(). */
+static struct row prepare(struct cpu *c, const float *logits, size_t v, const struct sample_row *o,
+                          float *memory)
+{
+    struct row r = {.k = c->k, .o = o, .z = logits};
+    r.n = (size_t)o->limit < v ? (size_t)o->limit : v;
+    float *z = memory;
+    r.parts = (struct vocab_part *)(void *)(z + up(v, PANEL) * 3);
+    bool penalty = o->penalty != 1 && o->penalty > 0 && o->n_seen;
+    bool heat = o->temperature > 0 && o->temperature != 1;
+    if (penalty || heat) {
+        memcpy(z, logits, r.n * sizeof *z);
+        for (size_t i = 0; penalty && i < o->n_seen; i++) {
+            size_t id = (size_t)o->seen[i];
+            if (id < r.n)
+                z[id] = logits[id] < 0 ? logits[id] * (float)o->penalty
+                                       : logits[id] / (float)o->penalty;
+        }
+        for (size_t i = 0; heat && i < r.n; i++)
+            z[i] /= (float)o->temperature;
+        r.z = z;
+    }
+    r.kept = (struct candidate *)(void *)(z + up(v, PANEL));
+    if (!(o->temperature > 0)) {
+        r.filtered = true;
+        r.n_kept = 1;
+        r.kept[0].id = (int32_t)largest(r.z, r.n);
+        r.kept[0].z = r.z[r.kept[0].id];
+        r.max = (double)r.kept[0].z;
+        return r;
+    }
+    r.n_parts = n_blocks(r.n);
+    fill_parts(r.k, r.parts, r.z, r.n);
+    r.max = -HUGE_VAL;
+    for (size_t i = 0; i < r.n_parts; i++)
+        r.max = (double)r.parts[i].max > r.max ? (double)r.parts[i].max : r.max;
+    for (size_t i = 0; i < r.n_parts; i++)
+        r.sum += (double)r.parts[i].sum * exact_exp((double)r.parts[i].max - r.max);
+    r.filtered = o->top_k > 0 || o->top_p < 1 || o->min_p > 0;
+    if (r.filtered)
+        filter(&r, r.kept);
+    return r;
+}
+
+static size_t draw_kept(const struct row *r)
+{
+    double sum = 0, cumulated = 0;
+    for (size_t i = 0; i < r->n_kept; i++)
+        sum += (double)weight_of(r, r->kept[i].z);
+    for (size_t i = 0; i < r->n_kept; i++)
+        if ((cumulated += (double)weight_of(r, r->kept[i].z)) > r->o->u * sum)
+            return (size_t)r->kept[i].id;
+    return (size_t)r->kept[r->n_kept - 1].id;
+}
+
+static size_t draw_all(const struct row *r)
+{
+    double cumulated = 0, weight = 0, wanted = r->o->u * r->sum;
+    size_t block = 0;
+    for (; block < r->n_parts; block++) {
+        weight = (double)r->parts[block].sum * exact_exp((double)r->parts[block].max - r->max);
+        if (cumulated + weight > wanted)
+            break;
+        cumulated += weight;
+    }
+    if (block == r->n_parts) /* u so near 1 that rounding passed it */
+        while (--block > 0 && !(r->parts[block].sum > 0))
+            ;
+    float e[OPS_VOCAB_BLOCK];
+    size_t at = block * OPS_VOCAB_BLOCK, n = block_size(r, block), last = 0;
+    double scale = exact_exp((double)r->parts[block].max - r->max);
+    r->k->exp_row(e, r->z + at, n, r->parts[block].max, 1);
+    for (size_t i = 0; i < n; i++) {
+        if (e[i] > 0)
+            last = i;
+        if ((cumulated += (double)e[i] * scale) > wanted)
+            return at + i;
+    }
+    return at + last;
+}
+
+struct job {
+    struct cpu *c;
+    const struct sample *a;
+};
+
+static void sample_rows(void *arg, size_t first, size_t end, size_t worker)
+{
+    const struct job *j = arg;
+    size_t v = j->a->v, floats = up(v, PANEL) * 3 + 3 * n_blocks(v);
+    for (size_t m = first; m < end; m++) {
+        float *memory = cpu_worker(j->c, worker, floats + 3 * n_blocks(v));
+        const float *logits = row_at(j->a->logits, m);
+        struct row r = prepare(j->c, logits, v, &j->a->rows[m], memory);
+        size_t id = r.filtered ? draw_kept(&r) : draw_all(&r);
+        struct vocab_part *parts = r.parts;
+        if (r.z != logits || r.n != v || r.n_parts == 0) {
+            parts = (struct vocab_part *)(void *)(memory + floats);
+            fill_parts(r.k, parts, logits, v);
+        }
+        double lse = cpu_merge_parts(parts, n_blocks(v), NULL);
+        j->a->out[m] = (struct sample_out){(int32_t)id, (float)((double)logits[id] - lse)};
+    }
+}
+
+void cpu_sample(struct backend *b, const struct sample *a)
+{
+    struct job j = {cpu_of(b), a};
+    cpu_each(j.c, a->m, 4096 / (a->v + 1) + 1, sample_rows, &j);
+}
+
+void cpu_distribution(struct backend *b, const float *logits, size_t v, const struct sample_row *o,
+                      double *p)
+{
+    struct cpu *c = cpu_of(b);
+    float *memory = cpu_worker(c, 0, up(v, PANEL) * 3 + 3 * n_blocks(v));
+    struct row r = prepare(c, logits, v, o, memory);
+    double sum = 0;
+    memset(p, 0, v * sizeof *p);
+    for (size_t i = 0; i < (r.filtered ? r.n_kept : r.n); i++) {
+        size_t id = r.filtered ? (size_t)r.kept[i].id : i;
+        sum += p[id] = (double)weight_of(&r, r.z[id]);
+    }
+    for (size_t i = 0; i < v; i++)
+        p[i] /= sum;
+}

@@ -1,0 +1,119 @@
+/* test_ops_equal.c - every operator: cpu against ref within its bound, and the
+ * same bits from every instruction set and any number of threads. */
+#include "../tap.h"
+#include "ops_table.h"
+
+static const char *const isas[] = {"portable", "avx2", "avx512"};
+
+static double distance(const struct run *a, const struct run *b)
+{
+    double d = 0, s = 0;
+    for (size_t i = 0; i < a->n_out; i++) {
+        double x = (double)a->out[i], y = (double)b->out[i];
+        if (!isfinite(x) || !isfinite(y))
+            return HUGE_VAL;
+        d += (x - y) * (x - y);
+        s += y * y;
+    }
+    return s > 0 ? sqrt(d / s) : sqrt(d);
+}
+
+static void print_shape(const struct op_case *c)
+{
+    printf("# %s (%zu, %zu, %zu, %zu, %zu, %zu): ", c->name, c->shape[0], c->shape[1], c->shape[2],
+           c->shape[3], c->shape[4], c->shape[5]);
+}
+
+static void cpu_is_near_ref(void)
+{
+    struct backend *ref = run_open("ref", NULL, 1, PRECISION_EXACT);
+    struct backend *cpu = run_open("cpu", NULL, 2, PRECISION_EXACT);
+    ASSERT(ref && cpu);
+    for (size_t i = 0; i < N_OP_CASES; i++) {
+        struct run a, b;
+        run_case(&a, cpu, &op_cases[i]);
+        run_case(&b, ref, &op_cases[i]);
+        CHECK(a.n_out == b.n_out);
+        double d = distance(&a, &b);
+        if (!(d <= op_cases[i].bound)) {
+            print_shape(&op_cases[i]);
+            printf("distance %g, bound %g\n", d, op_cases[i].bound);
+            CHECK(!"near");
+        }
+        free(a.out);
+        free(b.out);
+    }
+    backend_close(ref);
+    backend_close(cpu);
+}
+
+static void same_bits(struct backend *a, struct backend *b)
+{
+    for (size_t i = 0; i < N_OP_CASES; i++) {
+        struct run x, y;
+        run_case(&x, a, &op_cases[i]);
+        run_case(&y, b, &op_cases[i]);
+        size_t first = 0;
+        while (first < x.n_out && memcmp(&x.out[first], &y.out[first], sizeof(float)) == 0)
+            first++;
+        if (first < x.n_out || x.n_out != y.n_out) {
+            print_shape(&op_cases[i]);
+            printf("%s and %s differ at %zu of %zu: %a, %a\n", a->name, b->name, first, x.n_out,
+                   (double)x.out[first], (double)y.out[first]);
+            CHECK(!"the same bits");
+        }
+        free(x.out);
+        free(y.out);
+    }
+}
+
+static void instruction_sets_agree(void)
+{
+    struct backend *portable = run_open("cpu", "portable", 1, PRECISION_EXACT);
+    size_t others = 0;
+    for (size_t i = 1; i < sizeof isas / sizeof *isas; i++) {
+        struct backend *b = run_open("cpu", isas[i], 1, PRECISION_EXACT);
+        if (!b)
+            continue;
+        others++;
+        same_bits(b, portable);
+        backend_close(b);
+    }
+    if (!others)
+        SKIP("this CPU has neither avx2 nor avx512");
+    backend_close(portable);
+}
+
+static void threads_do_not_matter(void)
+{
+    static const size_t threads[] = {2, 3, 7};
+    struct backend *one = run_open("cpu", NULL, 1, PRECISION_EXACT);
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        struct backend *b = run_open("cpu", NULL, threads[i], PRECISION_EXACT);
+        ASSERT(b);
+        same_bits(one, b);
+        backend_close(b);
+    }
+    backend_close(one);
+}
+
+static void unknown_sets_are_refused(void)
+{
+    struct err e = ERR_NONE;
+    CHECK(!backend_open(&(struct backend_options){.device = "cpu", .isa = "mmx"}, &e));
+    CHECK_INT(e.status, ERR_USAGE);
+    e = (struct err)ERR_NONE;
+    CHECK(!backend_open(&(struct backend_options){.device = "abacus"}, &e));
+    CHECK_INT(e.status, ERR_USAGE);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {
+        {"cpu is near ref", cpu_is_near_ref},
+        {"instruction sets agree to the bit", instruction_sets_agree},
+        {"threads do not matter", threads_do_not_matter},
+        {"unknown devices and instruction sets are refused", unknown_sets_are_refused},
+    };
+    return TAP_RUN(tests);
+}
