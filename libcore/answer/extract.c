@@ -1,0 +1,186 @@
+/* extract.c - see extract.h. */
+#include "answer/extract.h"
+#include "answer/box.h"
+#include "answer/prose.h"
+#include "answer/scan.h"
+
+#include <string.h>
+
+enum { WHOLE_MAX = 1024 }; /* bytes of a response that is nothing but its answer */
+
+static bool give(struct extraction *out, struct str text, const char *why)
+{
+    text = str_trim(text);
+    out->found = text.n > 0 && text.n <= ANSWER_BYTES_MAX;
+    out->text = text;
+    out->why = out->found ? why : text.n ? "limit:bytes" : "extract:empty";
+    return true;
+}
+
+/* ---- the thought ---- */
+
+/* What follows the thought; false if it is never closed. */
+static bool after_thought(struct str *t, const struct answer_options *o)
+{
+    if (o->keep_reasoning)
+        return true;
+    struct str delimiter = o->delimiter ? str_of(o->delimiter) : STR("</think>");
+    size_t at = str_rfind(*t, delimiter);
+    if (at != STR_NONE)
+        *t = str_slice(*t, at + delimiter.n, t->n);
+    else if (o->delimiter) /* the caller knows that there is a thought */
+        return false;
+    return o->delimiter || str_find(*t, STR("<think>"), 0) == STR_NONE;
+}
+
+/* ---- pieces ---- */
+
+/* The end of a text that goes on after its answer: special tokens of chats. */
+static struct str before_special(struct str t)
+{
+    size_t at = str_find(t, STR("<|"), 0);
+    return at == STR_NONE || at == 0 ? t : str_slice(t, 0, at);
+}
+
+static bool last_formula(struct arena *a, struct str t, const struct answer_options *o,
+                         struct extraction *out)
+{
+    struct spans s;
+    spans_formulas(t, &s);
+    if (!s.n)
+        return false;
+    struct str f = spans_join(a, t, &s);
+    struct str rest = str_trim(str_slice(t, s.item[s.n - 1].end, t.n));
+    struct str number;
+    /* "$28$ percent": the sign belongs to it */
+    bool percent = rest.n && rest.p[0] == '%';
+    percent = percent || (rest.n >= 7 && memcmp(rest.p, "percent", 7) == 0);
+    if (percent && f.n) {
+        char *p = arena_alloc(a, f.n + 2);
+        memcpy(p, f.p, f.n);
+        memcpy(p + f.n, "\\%", 2);
+        return give(out, (struct str){p, f.n + 2}, "extract:formula");
+    }
+    /* "Pay $5 now, $6 later": what lies between two prices is prose */
+    if (prose_is(f) && (o->last_number && prose_last_number(rest, &number)))
+        return give(out, number, "extract:number");
+    return give(out, f, "extract:formula");
+}
+
+/* An announced answer that may have words around it. */
+static bool announced_answer(struct arena *a, struct announced x, const struct answer_options *o,
+                             bool choice, struct extraction *out)
+{
+    struct spans s;
+    struct str found;
+    spans_formulas(x.text, &s);
+    if (choice && prose_choice(x.text, o->strings, o->n_strings, &found))
+        return give(out, found, "extract:choice");
+    if (s.n && s.item[0].begin == 0 && s.n == 1) {
+        struct str rest = str_trim(str_slice(x.text, s.item[0].end, x.text.n));
+        if (!rest.n || prose_is(rest))
+            return give(out, str_slice(x.text, s.item[0].from, s.item[0].to), "extract:phrase");
+    }
+    if (!prose_is(x.text))
+        return give(out, x.text, x.whole ? "extract:line" : "extract:phrase");
+    if (s.n)
+        return last_formula(a, x.text, o, out);
+    if (!o->require_box && prose_last_number(x.text, &found) && (x.final || o->last_number))
+        return give(out, found, "extract:phrase");
+    return false;
+}
+
+static bool boxed(struct arena *a, struct str t, const struct answer_options *o, bool reference,
+                  bool choice, struct extraction *out)
+{
+    struct spans s;
+    struct announced x;
+    spans_boxes(t, &s);
+    if (s.n) {
+        struct str after = str_slice(t, s.item[s.n - 1].end, t.n);
+        if (!o->require_box && prose_announced(after, &x) && x.final &&
+            announced_answer(a, x, o, choice, out) && out->found)
+            return true;
+        struct str text = spans_join(a, t, &s);
+        size_t n;
+        for (;;) { /* \boxed{\boxed{7}} */
+            struct spans inner;
+            spans_boxes(text, &inner);
+            n = inner.n;
+            if (n != 1 || inner.item[0].begin != 0 || inner.item[0].end != text.n)
+                break;
+            text = str_trim(str_slice(text, inner.item[0].from, inner.item[0].to));
+        }
+        return give(out, text, "extract:box");
+    }
+    if (!s.open)
+        return false;
+    /* The brace is missing.  At the very end of a response the answer may have
+     * been cut off, so it is none; a line or a formula that ends is complete. */
+    struct str rest = str_slice(t, s.unclosed.from, t.n);
+    size_t end = 0;
+    while (end < rest.n && rest.p[end] != '\n' && rest.p[end] != '$')
+        end++;
+    if (end == rest.n && !reference)
+        return give(out, (struct str){NULL, 0}, "");
+    return give(out, str_slice(rest, 0, end), "extract:box");
+}
+
+static void absent(struct extraction *out, const char *why)
+{
+    *out = (struct extraction){false, {NULL, 0}, why};
+}
+
+void extract_response(struct arena *a, struct str t, const struct answer_options *o, bool choice,
+                      struct extraction *out)
+{
+    struct announced x;
+    struct str found;
+    absent(out, "extract:none");
+    if (!after_thought(&t, o)) {
+        absent(out, "extract:thought");
+        return;
+    }
+    t = str_trim(t);
+    if (boxed(a, t, o, false, choice, out) || o->require_box)
+        return;
+    t = before_special(t);
+    if (prose_announced(t, &x) && announced_answer(a, x, o, choice, out))
+        return;
+    if (choice && prose_choice(t, o->strings, o->n_strings, &found)) {
+        give(out, found, "extract:choice");
+        return;
+    }
+    if (o->targets && !(o->targets & (ANSWER_LATEX | ANSWER_EXPR)))
+        return;
+    if (last_formula(a, t, o, out))
+        return;
+    if (t.n && t.n <= WHOLE_MAX && !prose_is(t)) {
+        give(out, t, "extract:whole");
+        return;
+    }
+    if (o->last_number && prose_last_number(t, &found))
+        give(out, found, "extract:number");
+}
+
+void extract_reference(struct arena *a, struct str t, const struct answer_options *o,
+                       struct extraction *out)
+{
+    struct answer_options any = *o;
+    any.require_box = false;
+    any.last_number = true;
+    any.delimiter = NULL;
+    absent(out, "extract:empty");
+    t = str_trim(t);
+    if (boxed(a, t, &any, true, false, out))
+        return;
+    if (prose_is(t)) {
+        struct announced x;
+        struct spans s;
+        spans_formulas(t, &s);
+        /* a solution, not an answer in words */
+        if (s.n && prose_announced(t, &x) && announced_answer(a, x, &any, false, out))
+            return;
+    }
+    give(out, t, "extract:whole");
+}

@@ -1,0 +1,312 @@
+/* prose.c - see prose.h. */
+#include "answer/prose.h"
+#include "answer/scan.h"
+#include "answer/words.h"
+
+#include <string.h>
+
+enum {
+    PROSE_WORDS = 3,     /* more ordinary words than this make prose */
+    SENTENCE_MAX = 4096, /* bytes of an announced answer that are looked at */
+};
+
+static size_t word_end(struct str s, size_t i)
+{
+    while (i < s.n && scan_letter(s.p[i]))
+        i++;
+    return i;
+}
+
+bool prose_is(struct str s)
+{
+    size_t words = 0;
+    for (size_t i = 0; i < s.n && words <= PROSE_WORDS;) {
+        if (s.p[i] == '\\') {
+            size_t k = word_end(s, i + 1);
+            i = k > i + 1 ? k : i + 2;
+        } else if (scan_letter(s.p[i])) {
+            size_t k = word_end(s, i);
+            struct str w = str_slice(s, i, k);
+            words += w.n >= 2 && !word_plain(w) && !word_unit(w) &&
+                     !word_equal_fold(w, "pmatrix") && !word_equal_fold(w, "bmatrix") &&
+                     !word_equal_fold(w, "array") && !word_equal_fold(w, "cases");
+            i = k;
+        } else {
+            i++;
+        }
+    }
+    return words > PROSE_WORDS;
+}
+
+/* ---- announcements ---- */
+
+static bool fold_at(struct str t, size_t i, const char *lower)
+{
+    size_t n = strlen(lower);
+    return t.n - i >= n && word_equal_fold(str_slice(t, i, i + n), lower);
+}
+
+static size_t skip_any(struct str t, size_t i, const char *set)
+{
+    while (i < t.n && strchr(set, t.p[i]) && t.p[i])
+        i++;
+    return i;
+}
+
+/* "answer" at i: where what it announces begins, or STR_NONE. */
+static size_t after_answer(struct str t, size_t i)
+{
+    static const char *const verbs[] = {"is",      "are",    "was",     "would be",
+                                        "will be", "equals", "must be", "should be"};
+    size_t k = i + 6;
+    if (k < t.n && (t.p[k] == 's' || t.p[k] == 'S'))
+        k++;
+    if (k < t.n && scan_letter(t.p[k]))
+        return STR_NONE;
+    k = skip_any(t, k, " \t*_\"");
+    if (k < t.n && (t.p[k] == ':' || t.p[k] == '='))
+        return k + 1;
+    for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
+        size_t n = strlen(verbs[v]);
+        if (fold_at(t, k, verbs[v]) && (k + n >= t.n || !scan_letter(t.p[k + n])))
+            return k + n;
+    }
+    /* a heading: **Final Answer** and then the answer on a line of its own */
+    if (k < t.n && t.p[k] == '\n' && i >= 6 && fold_at(t, i - 6, "final "))
+        return k;
+    return STR_NONE;
+}
+
+static bool line_start(struct str t, size_t i)
+{
+    return i == 0 || t.p[i - 1] == '\n' || t.p[i - 1] == '\r';
+}
+
+/* The end of the sentence that begins at i. */
+static size_t sentence_end(struct str t, size_t i)
+{
+    size_t limit = t.n - i > SENTENCE_MAX ? i + SENTENCE_MAX : t.n;
+    int dollar = 0;
+    bool display = false;
+    size_t k = i;
+    for (; k < limit; k++) {
+        char c = t.p[k], next = k + 1 < t.n ? t.p[k + 1] : '\n';
+        if (c == '\\') {
+            display = next == '[' ? true : next == ']' ? false : display;
+            k++;
+        } else if (c == '$') {
+            dollar ^= next != '$';
+        } else if (c == '\n' && !display) {
+            return k;
+        } else if (c == '<' && next == '|') {
+            return k;
+        } else if (c == '.' && (next == ' ' || next == '\n' || next == '\r' || next == '<') &&
+                   (!dollar || memchr(t.p + k, '$', limit - k) == NULL)) {
+            /* "4:30 p.m. sharp": a single letter before is no end, nor is "approx." */
+            if (!(k >= 2 && scan_letter(t.p[k - 1]) && t.p[k - 2] == '.'))
+                return k;
+        }
+    }
+    return k;
+}
+
+static struct str strip(struct str s)
+{
+    for (;;) {
+        struct str was = s;
+        s = str_trim(s);
+        while (s.n && strchr(":*\"`", s.p[0]))
+            s = str_slice(s, 1, s.n);
+        while (
+            s.n && strchr(".*\"`,;", s.p[s.n - 1]) &&
+            !(s.n > 2 && s.p[s.n - 1] == '.' && (s.p[s.n - 2] | 32) == 'm' && s.p[s.n - 3] == '.'))
+            s = str_slice(s, 0, s.n - 1);
+        if (s.n >= 2 && s.p[0] == '\\' && s.p[1] == '"')
+            s = str_slice(s, 2, s.n);
+        if (s.n >= 1 && s.p[s.n - 1] == '\\')
+            s = str_slice(s, 0, s.n - 1);
+        if (fold_at(s, 0, "therefore "))
+            s = str_slice(s, 10, s.n);
+        if (s.n == was.n)
+            return s;
+    }
+}
+
+bool prose_announced(struct str t, struct announced *out)
+{
+    size_t close = str_rfind(t, STR("</answer>"));
+    if (close != STR_NONE) {
+        size_t open = str_rfind(str_slice(t, 0, close), STR("<answer>"));
+        if (open != STR_NONE) {
+            *out = (struct announced){strip(str_slice(t, open + 8, close)), true, true};
+            return out->text.n > 0;
+        }
+    }
+    for (size_t i = t.n; i-- > 0;) {
+        char c = t.p[i];
+        size_t from = STR_NONE;
+        bool line = false;
+        if ((c == 'a' || c == 'A') && fold_at(t, i, "answer")) {
+            from = after_answer(t, i);
+        } else if (c == 'A' && i + 1 < t.n && t.p[i + 1] == ':' && line_start(t, i)) {
+            from = i + 2;
+            line = true;
+        } else if (c == '#' && i >= 3 && memcmp(t.p + i - 3, "####", 4) == 0) {
+            from = i + 1;
+            line = true;
+        }
+        if (from == STR_NONE)
+            continue;
+        size_t at = skip_any(t, from, " \t\n\r*:\"");
+        if (at >= t.n)
+            continue;
+        size_t end = at;
+        if (line)
+            while (end < t.n && t.p[end] != '\n')
+                end++;
+        else
+            end = sentence_end(t, at);
+        struct str s = strip(str_slice(t, at, end));
+        if (!s.n)
+            continue;
+        out->text = s;
+        out->whole = line;
+        out->final = line || (i >= 6 && fold_at(t, i - 6, "final "));
+        return true;
+    }
+    return false;
+}
+
+/* ---- numbers ---- */
+
+static bool free_before(struct str t, size_t i)
+{
+    if (i == 0)
+        return true;
+    char c = t.p[i - 1];
+    return !scan_letter(c) && !scan_digit(c) && c != '_' && c != '.' && c != '^' &&
+           !(c == '{' && i >= 2 && (t.p[i - 2] == '_' || t.p[i - 2] == '^'));
+}
+
+/* Where the number that ends before `end` begins: digits, separators, one
+ * point, a slash between two numbers. */
+static size_t number_begin(struct str t, size_t end)
+{
+    size_t i = end;
+    while (i > 0) {
+        char c = t.p[i - 1];
+        bool between = i >= 2 && scan_digit(t.p[i - 2]) && i < end && scan_digit(t.p[i]);
+        if (scan_digit(c) || (between && (c == ',' || c == '.' || c == '/' || c == ':')))
+            i--;
+        else if (c == '.' && i < end && scan_digit(t.p[i]) && (i == 1 || !scan_digit(t.p[i - 2])))
+            i--;
+        else
+            break;
+    }
+    return i;
+}
+
+bool prose_last_number(struct str t, struct str *out)
+{
+    for (size_t end = t.n; end > 0; end--) {
+        if (!scan_digit(t.p[end - 1]))
+            continue;
+        size_t from = number_begin(t, end);
+        if (!free_before(t, from)) {
+            end = from + 1;
+            continue;
+        }
+        size_t to = end;
+        if (from > 0 && t.p[from - 1] == '-' &&
+            (from == 1 || !(scan_digit(t.p[from - 2]) || scan_letter(t.p[from - 2]))))
+            from--;
+        size_t k = to;
+        while (k < t.n && (t.p[k] == ' ' || t.p[k] == '\\' || t.p[k] == '$'))
+            k++;
+        if (k < t.n && t.p[k] == '%')
+            to = k + 1;
+        else if (fold_at(t, k, "percent"))
+            to = k + 7;
+        *out = str_slice(t, from, to);
+        return true;
+    }
+    return false;
+}
+
+/* ---- choices ---- */
+
+static size_t skip_style(struct str t, size_t i)
+{
+    for (;;) {
+        size_t k = skip_any(t, i, " \t\n$*{([\"'");
+        if (k < t.n && t.p[k] == '\\') {
+            size_t w = word_end(t, k + 1);
+            const struct word *c = word_command(str_slice(t, k + 1, w));
+            if (c && (c->role == WORD_TEXT || c->role == WORD_STYLE || c->role == WORD_SKIP))
+                k = w;
+            else if (w == k + 1 && w < t.n && strchr("([", t.p[w]))
+                k = w + 1;
+        }
+        if (fold_at(t, k, "option ") || fold_at(t, k, "choice "))
+            k += 7;
+        if (k == i)
+            return i;
+        i = k;
+    }
+}
+
+static bool choice_at(struct str t, size_t i, const char *const *choices, size_t n, struct str *out)
+{
+    if (!choices) {
+        if (i < t.n && t.p[i] >= 'A' && t.p[i] <= 'Z') {
+            *out = str_slice(t, i, i + 1);
+            return true;
+        }
+        return false;
+    }
+    for (size_t k = 0; k < n; k++) {
+        size_t len = strlen(choices[k]);
+        if (len && t.n - i >= len && memcmp(t.p + i, choices[k], len) == 0) {
+            *out = str_slice(t, i, i + len);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The letter stands alone: the end, or a mark that ends a label. */
+static bool label_ends(struct str t, size_t i)
+{
+    if (i >= t.n)
+        return true;
+    char c = t.p[i];
+    if (c == '.' || c == ')' || c == ']' || c == '}' || c == ':' || c == '$' || c == '*' ||
+        c == '"' || c == '\n' || c == '\'')
+        return true;
+    return c == '\\' && i + 1 < t.n &&
+           (t.p[i + 1] == '}' || t.p[i + 1] == ')' || t.p[i + 1] == ']');
+}
+
+/* Another choice behind the first: "A, B", "A and B". */
+static bool another(struct str t, size_t i, const char *const *choices, size_t n)
+{
+    i = skip_any(t, i, " .)]}:$*\"'\n");
+    if (i < t.n && (t.p[i] == ',' || t.p[i] == '/'))
+        i++;
+    else if (fold_at(t, i, "and ") || fold_at(t, i, "or "))
+        i += fold_at(t, i, "and ") ? 4 : 3;
+    else
+        return false;
+    struct str other;
+    i = skip_style(t, i);
+    return choice_at(t, i, choices, n, &other) &&
+           (i + other.n >= t.n || !scan_letter(t.p[i + other.n]));
+}
+
+bool prose_choice(struct str t, const char *const *choices, size_t n, struct str *out)
+{
+    size_t i = skip_style(t, 0);
+    if (!choice_at(t, i, choices, n, out))
+        return false;
+    return label_ends(t, i + out->n) && !another(t, i + out->n, choices, n);
+}

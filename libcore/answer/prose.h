@@ -1,0 +1,28 @@
+/* prose.h - sentences around answers. */
+#ifndef ANSWER_PROSE_H
+#define ANSWER_PROSE_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+
+/* True if the text has more words than an answer would. */
+bool prose_is(struct str s);
+
+/* Where the last answer that is announced begins ("answer is", "####", "A:"),
+ * and where its sentence ends; false if none is.  `from`: where to look. */
+struct announced {
+    struct str text; /* trimmed of quotes, stars and full stops */
+    bool final;      /* "final answer" */
+    bool whole;      /* to the end of a line or tag: nothing but the answer */
+};
+bool prose_announced(struct str t, struct announced *out);
+
+/* The last number that stands free in the text, with a fraction or percent sign. */
+bool prose_last_number(struct str t, struct str *out);
+
+/* The choice a text makes: "A. Because ..", "(B)", "option C"; false if it makes none.
+ * choices: allowed strings; NULL: any single capital letter. */
+bool prose_choice(struct str t, const char *const *choices, size_t n, struct str *out);
+
+#endif
