@@ -10,7 +10,7 @@
  * sample is drawn right then, from the one row of logits they share. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "engine/reader.h"
+#include "engine/opened.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -143,6 +143,7 @@ static struct group *group_new(struct job *j, const struct gen_request *r)
                           .tokens = seen + before,
                           .logprobs = g->logprobs + i * r->max_tokens,
                           .sample = r->first_sample + (uint32_t)i};
+        page_run_reserve(&s->own, r->max_tokens); /* decoding allocates nothing */
         line_push_back(j, s);
     }
     *j->groups_end = g;

@@ -1,7 +1,7 @@
 /* open.c - engine_open and what it holds; memory needed, said beforehand. */
 #define _DEFAULT_SOURCE /* _SC_PHYS_PAGES */
 #include "base/mem.h"
-#include "engine/reader.h"
+#include "engine/opened.h"
 
 #include <inttypes.h>
 #include <math.h>

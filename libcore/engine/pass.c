@@ -4,7 +4,7 @@
  * The rows that have targets - the last of each prompt, for the first tokens of all its
  * responses, and every row of a response - go to the head together. */
 #include "base/mem.h"
-#include "engine/reader.h"
+#include "engine/opened.h"
 #include "engine/trainer.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* score.c - engine_score: log-probabilities of given responses; and the two
  * functions that show logits and distributions for tests. */
 #include "base/mem.h"
-#include "engine/reader.h"
+#include "engine/opened.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* train.c - opening a trainer, and its plan of memory. */
 #include "base/mem.h"
-#include "engine/reader.h"
+#include "engine/opened.h"
 #include "engine/trainer.h"
 
 #include <stdio.h>

@@ -50,6 +50,14 @@ size_t pages_for(size_t positions)
     return (positions + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
 }
 
+void page_run_reserve(struct page_run *r, size_t positions)
+{
+    if (pages_for(positions) <= r->cap)
+        return;
+    r->cap = pages_for(positions);
+    r->pages = xrealloc(r->pages, r->cap, sizeof *r->pages);
+}
+
 bool page_run_grow(struct page_pool *p, struct page_run *r, size_t positions)
 {
     size_t want = pages_for(positions);
@@ -57,10 +65,7 @@ bool page_run_grow(struct page_pool *p, struct page_run *r, size_t positions)
         return true;
     if (want - r->n > p->n_free)
         return false;
-    if (want > r->cap) {
-        r->pages = xrealloc(r->pages, want, sizeof *r->pages);
-        r->cap = want;
-    }
+    page_run_reserve(r, positions);
     while (r->n < want)
         r->pages[r->n++] = take(p);
     return true;

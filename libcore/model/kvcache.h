@@ -25,6 +25,9 @@ struct page_run {
 
 size_t pages_for(size_t positions);
 
+/* The list can hold pages for `positions` without allocating. */
+void page_run_reserve(struct page_run *r, size_t positions);
+
 /* Makes room for `positions`; false, and nothing taken, if the pool has not so many. */
 bool page_run_grow(struct page_pool *p, struct page_run *r, size_t positions);
 void page_run_clear(struct page_pool *p, struct page_run *r); /* gives the pages back */

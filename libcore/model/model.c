@@ -8,9 +8,7 @@
 
 enum { PIECE = 1 << 18 }; /* elements moved at a time */
 
-/* ---- matrices ----
- * A matrix of the forward pass is one or more neighbouring parameters of the layout, one after
- * another by rows. */
+/* ---- matrices ---- */
 
 static struct weight *new_matrix(struct model *m, size_t first, size_t n_params, struct err *e)
 {
@@ -43,50 +41,44 @@ static void load_matrix(struct model *m, struct weight *w, const struct weights 
     }
 }
 
-struct matrix {
-    struct weight **w;
-    size_t first, n; /* parameters */
-};
-
-/* Every matrix of the model. */
-static struct matrix *list_matrices(struct model *m, size_t *n)
+static void list_matrices(struct model *m)
 {
     const struct layout *l = m->layout;
-    size_t layers = (size_t)m->config->n_layers;
+    size_t layers = (size_t)m->config->n_layers, n = 0;
     struct matrix *all = xcalloc(4 * layers + 2, sizeof *all);
-    *n = 0;
-    all[(*n)++] = (struct matrix){&m->embed, (size_t)l->embed, 1};
+    all[n++] = (struct matrix){&m->embed, (size_t)l->embed, 1};
     for (size_t i = 0; i < layers; i++) {
         struct layer_weights *w = &m->layers[i];
-        all[(*n)++] = (struct matrix){&w->qkv, (size_t)l->layers[i].q, 3};
-        all[(*n)++] = (struct matrix){&w->o, (size_t)l->layers[i].o, 1};
-        all[(*n)++] = (struct matrix){&w->gate_up, (size_t)l->layers[i].gate, 2};
-        all[(*n)++] = (struct matrix){&w->down, (size_t)l->layers[i].down, 1};
+        all[n++] = (struct matrix){&w->qkv, (size_t)l->layers[i].q, 3};
+        all[n++] = (struct matrix){&w->o, (size_t)l->layers[i].o, 1};
+        all[n++] = (struct matrix){&w->gate_up, (size_t)l->layers[i].gate, 2};
+        all[n++] = (struct matrix){&w->down, (size_t)l->layers[i].down, 1};
     }
     if (l->head != l->embed)
-        all[(*n)++] = (struct matrix){&m->head, (size_t)l->head, 1};
-    return all;
+        all[n++] = (struct matrix){&m->head, (size_t)l->head, 1};
+    m->matrices = all;
+    m->n_matrices = n;
 }
 
 static bool open_matrices(struct model *m, const struct weights *files, struct err *e)
 {
-    size_t n, widest = PIECE;
-    struct matrix *all = list_matrices(m, &n);
-    for (size_t i = 0; i < n; i++)
-        if (m->layout->params[all[i].first].cols > widest)
-            widest = m->layout->params[all[i].first].cols;
+    size_t widest = PIECE;
+    list_matrices(m);
+    for (size_t i = 0; i < m->n_matrices; i++)
+        if (m->layout->params[m->matrices[i].first].cols > widest)
+            widest = m->layout->params[m->matrices[i].first].cols;
     float *piece = xmalloc(widest * sizeof *piece);
     bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) {
-        *all[i].w = new_matrix(m, all[i].first, all[i].n, e);
-        ok = *all[i].w != NULL;
+    for (size_t i = 0; ok && i < m->n_matrices; i++) {
+        const struct matrix *x = &m->matrices[i];
+        *x->w = new_matrix(m, x->first, x->n, e);
+        ok = *x->w != NULL;
         if (ok && !(m->masters && m->stored == ELEM_F32))
-            load_matrix(m, *all[i].w, files, all[i].first, all[i].n, piece);
+            load_matrix(m, *x->w, files, x->first, x->n, piece);
     }
     if (m->layout->head == m->layout->embed)
         m->head = m->embed;
     free(piece);
-    free(all);
     return ok;
 }
 
@@ -141,15 +133,15 @@ static bool load_vectors(struct model *m, const struct weights *files, struct er
     m->vectors = m->b->op->alloc(m->b, m->n_vectors * sizeof(float), e);
     if (!m->vectors)
         return false;
-    float *host = xmalloc(m->n_vectors * sizeof *host);
+    m->host = xmalloc(m->n_vectors * sizeof *m->host);
+    m->rounded = xmalloc(m->n_vectors * sizeof *m->rounded);
     size_t used = 0;
     for (size_t i = 0; i < l->n_params; i++)
         if (is_vector(&l->params[i])) {
-            weights_read(files, i, 0, l->params[i].n, host + used);
+            weights_read(files, i, 0, l->params[i].n, m->host + used);
             used += l->params[i].n;
         }
-    m->b->op->upload(m->b, m->vectors, host, m->n_vectors * sizeof *host);
-    free(host);
+    m->b->op->upload(m->b, m->vectors, m->host, m->n_vectors * sizeof *m->host);
     place_vectors(m);
     return true;
 }
@@ -206,6 +198,9 @@ void model_close(struct model *m)
     op->free(m->b, m->cos);
     op->free(m->b, m->sin);
     free(m->layers);
+    free(m->matrices);
+    free(m->host);
+    free(m->rounded);
     memset(m, 0, sizeof *m);
 }
 
@@ -258,32 +253,26 @@ bool model_reserve_positions(struct model *m, size_t n, struct err *e)
 static void refresh_vectors(struct model *m)
 {
     const struct layout *l = m->layout;
-    float *host = xmalloc(m->n_vectors * sizeof *host);
-    uint16_t *rounded = xmalloc(m->n_vectors * sizeof *rounded);
     size_t used = 0;
     for (size_t i = 0; i < l->n_params; i++)
         if (is_vector(&l->params[i])) {
             size_t n = l->params[i].n;
-            m->b->op->download(m->b, host + used, m->masters + l->params[i].offset,
-                               n * sizeof *host);
+            m->b->op->download(m->b, m->host + used, m->masters + l->params[i].offset,
+                               n * sizeof *m->host);
             used += n;
         }
-    dtype_from_f32(DTYPE_BF16, host, rounded, m->n_vectors);
-    dtype_to_f32(DTYPE_BF16, rounded, host, m->n_vectors);
-    m->b->op->upload(m->b, m->vectors, host, m->n_vectors * sizeof *host);
-    free(rounded);
-    free(host);
+    dtype_from_f32(DTYPE_BF16, m->host, m->rounded, m->n_vectors);
+    dtype_to_f32(DTYPE_BF16, m->rounded, m->host, m->n_vectors);
+    m->b->op->upload(m->b, m->vectors, m->host, m->n_vectors * sizeof *m->host);
 }
 
 void model_refresh(struct model *m)
 {
     if (!m->masters || m->stored == ELEM_F32)
         return;
-    size_t n;
-    struct matrix *all = list_matrices(m, &n);
-    for (size_t i = 0; i < n; i++)
-        m->b->op->weight_refresh(m->b, *all[i].w,
-                                 m->masters + m->layout->params[all[i].first].offset);
-    free(all);
+    for (size_t i = 0; i < m->n_matrices; i++) {
+        const struct matrix *x = &m->matrices[i];
+        m->b->op->weight_refresh(m->b, *x->w, m->masters + m->layout->params[x->first].offset);
+    }
     refresh_vectors(m);
 }

@@ -18,6 +18,12 @@ struct layer_weights {
     const float *qkv_bias, *o_bias, *gate_up_bias, *down_bias;
 };
 
+/* One weight of the forward pass: neighbouring parameters of the layout, one after another. */
+struct matrix {
+    struct weight **w;
+    size_t first, n; /* parameters */
+};
+
 struct model {
     struct backend *b;
     const struct model_config *config;
@@ -29,6 +35,10 @@ struct model {
     float *masters;   /* training: all parameters in f32, in the order of the layout */
     float *vectors;   /* parameters of one dimension; NULL when the masters serve */
     size_t n_vectors;
+    float *host; /* n_vectors, while they are rounded */
+    uint16_t *rounded;
+    struct matrix *matrices;
+    size_t n_matrices;
     float *cos, *sin; /* (n_positions, head_dim / 2) */
     size_t n_positions;
     size_t q_width, kv_width, qkv_width; /* columns: q | k | v */

@@ -1,6 +1,6 @@
-/* reader.h - inside the engine: what struct engine is. */
-#ifndef ENGINE_READER_H
-#define ENGINE_READER_H
+/* opened.h - inside the engine: what struct engine is. */
+#ifndef ENGINE_OPENED_H
+#define ENGINE_OPENED_H
 
 #include "engine/checkpoint.h"
 #include "engine/runner.h"
