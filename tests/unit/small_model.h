@@ -31,7 +31,7 @@ static const char small_llama[] = "{\"model_type\":\"llama\"," SMALL_SIZES
 static const char *small_device(void)
 {
     const char *device = getenv("GCPO_TEST_DEVICE");
-    return device ? device : "ref";
+    return device ? device : "cpu";
 }
 
 struct small_weights {

@@ -175,7 +175,7 @@ static void threads_and_memory_change_no_bit(void)
         trainer_close(t);
         for (o.engine.threads = 2; o.engine.threads <= 7; o.engine.threads += 2)
             check_same_gradient(dir, o, &b, want, false);
-        o.engine.memory_bytes = plan.total - 1;
+        o.engine.threads = 1, o.engine.memory_bytes = plan.total - 1;
         check_same_gradient(dir, o, &b, want, true);
         arena_free(&b.arena);
         small_remove(dir);
