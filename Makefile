@@ -82,6 +82,9 @@ FORCE:
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$(2)')
 
+# The portable kernels unroll so far that gcc needs many minutes to instrument them; the same source is
+# checked in its vector builds.
+$(B)/obj/%kernels_portable.o: ISA := $(if $(ASAN)$(TSAN),-fno-sanitize=all)
 $(B)/obj/%_avx2.o:   ISA := -mavx2 -mfma -mf16c
 $(B)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
 $(B)/obj/%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mf16c
