@@ -34,13 +34,13 @@ struct op_case {
     double bound; /* cpu against ref: rms of the difference over rms of the value */
 };
 
-static double run_uniform(struct run *r) /* [-1, 1) */
+static inline double run_uniform(struct run *r) /* [-1, 1) */
 {
     r->seed = r->seed * 6364136223846793005u + 1442695040888963407u;
     return (double)(int32_t)(r->seed >> 32) / 2147483648.0;
 }
 
-static void *run_alloc(struct run *r, size_t bytes)
+static inline void *run_alloc(struct run *r, size_t bytes)
 {
     struct err e = ERR_NONE;
     void *p = r->b->op->alloc(r->b, bytes, &e);
@@ -50,7 +50,7 @@ static void *run_alloc(struct run *r, size_t bytes)
 }
 
 /* Device memory with n values in [-scale, scale). */
-static float *run_random(struct run *r, size_t n, double scale)
+static inline float *run_random(struct run *r, size_t n, double scale)
 {
     float *p = run_alloc(r, n * sizeof *p), *host = xcalloc(n, sizeof *host);
     for (size_t i = 0; i < n; i++)
@@ -60,7 +60,7 @@ static float *run_random(struct run *r, size_t n, double scale)
     return p;
 }
 
-static int32_t *run_ints(struct run *r, const int32_t *host, size_t n)
+static inline int32_t *run_ints(struct run *r, const int32_t *host, size_t n)
 {
     int32_t *p = run_alloc(r, n * sizeof *p);
     r->b->op->upload(r->b, p, host, n * sizeof *p);
@@ -68,7 +68,7 @@ static int32_t *run_ints(struct run *r, const int32_t *host, size_t n)
 }
 
 /* n ids below `limit`, on the device. */
-static int32_t *run_ids(struct run *r, size_t n, size_t limit)
+static inline int32_t *run_ids(struct run *r, size_t n, size_t limit)
 {
     int32_t *host = xcalloc(n, sizeof *host);
     for (size_t i = 0; i < n; i++)
@@ -78,21 +78,22 @@ static int32_t *run_ids(struct run *r, size_t n, size_t limit)
     return p;
 }
 
-static void run_emit_host(struct run *r, const float *p, size_t n)
+static inline void run_emit_host(struct run *r, const float *p, size_t n)
 {
     r->out = xrealloc(r->out, r->n_out + n, sizeof *r->out);
     memcpy(r->out + r->n_out, p, n * sizeof *p);
     r->n_out += n;
 }
 
-static void run_emit(struct run *r, const float *device, size_t n)
+static inline void run_emit(struct run *r, const float *device, size_t n)
 {
     r->out = xrealloc(r->out, r->n_out + n, sizeof *r->out);
     r->b->op->download(r->b, r->out + r->n_out, device, n * sizeof *device);
     r->n_out += n;
 }
 
-static struct weight *run_weight(struct run *r, enum elem type, size_t n, size_t k, double scale)
+static inline struct weight *run_weight(struct run *r, enum elem type, size_t n, size_t k,
+                                        double scale)
 {
     struct err e = ERR_NONE;
     struct weight *w = r->b->op->weight_new(r->b, type, n, k, &e);
@@ -105,8 +106,8 @@ static struct weight *run_weight(struct run *r, enum elem type, size_t n, size_t
     return w;
 }
 
-static struct backend *run_open(const char *device, const char *isa, size_t threads,
-                                enum precision precision)
+static inline struct backend *run_open(const char *device, const char *isa, size_t threads,
+                                       enum precision precision)
 {
     struct err e = ERR_NONE;
     struct backend *b = backend_open(
@@ -130,7 +131,7 @@ static struct backend *run_open(const char *device, const char *isa, size_t thre
     return b;
 }
 
-static void run_case(struct run *r, struct backend *b, const struct op_case *c)
+static inline void run_case(struct run *r, struct backend *b, const struct op_case *c)
 {
     *r = (struct run){.b = b, .seed = 12345};
     c->fn(r, c->shape);

@@ -6,26 +6,26 @@
 #include "ops_case.h"
 
 /* Rows stand a little apart, so that strides are seen. */
-static struct rows random_rows(struct run *r, size_t m, size_t width, double scale)
+static inline struct rows random_rows(struct run *r, size_t m, size_t width, double scale)
 {
     return (struct rows){run_random(r, m * (width + 3), scale), width + 3};
 }
 
-static void emit_rows(struct run *r, struct rows x, size_t m, size_t width)
+static inline void emit_rows(struct run *r, struct rows x, size_t m, size_t width)
 {
     for (size_t i = 0; i < m; i++)
         run_emit(r, x.p + i * x.stride, width);
 }
 
 /* shape: m, n, k, weights (0: f32, 1: bf16, 2: a view) */
-static struct weight *case_weight(struct run *r, const size_t *s)
+static inline struct weight *case_weight(struct run *r, const size_t *s)
 {
     if (s[3] == 2)
         return r->b->op->weight_view(r->b, run_random(r, s[1] * s[2], 1), s[1], s[2]);
     return run_weight(r, s[3] == 1 ? ELEM_BF16 : ELEM_F32, s[1], s[2], 1);
 }
 
-static void case_linear(struct run *r, const size_t *s)
+static inline void case_linear(struct run *r, const size_t *s)
 {
     struct weight *w = case_weight(r, s);
     struct rows x = random_rows(r, s[0], s[2], 1), y = random_rows(r, s[0], s[1], 1);
@@ -39,7 +39,7 @@ static void case_linear(struct run *r, const size_t *s)
     r->b->op->weight_free(r->b, w);
 }
 
-static void case_linear_backward(struct run *r, const size_t *s)
+static inline void case_linear_backward(struct run *r, const size_t *s)
 {
     struct weight *w = case_weight(r, s);
     struct rows x = random_rows(r, s[0], s[2], 1), dy = random_rows(r, s[0], s[1], 1);
@@ -58,7 +58,7 @@ static void case_linear_backward(struct run *r, const size_t *s)
 }
 
 /* shape: rows of the table, columns, ids, weights */
-static void case_embed(struct run *r, const size_t *s)
+static inline void case_embed(struct run *r, const size_t *s)
 {
     size_t shape[4] = {0, s[0], s[1], s[3]};
     struct weight *w = case_weight(r, shape);
@@ -79,7 +79,7 @@ static void case_embed(struct run *r, const size_t *s)
 }
 
 /* shape: m, c */
-static void case_copies(struct run *r, const size_t *s)
+static inline void case_copies(struct run *r, const size_t *s)
 {
     int32_t *index = xcalloc(s[0], sizeof *index);
     for (size_t i = 0; i < s[0]; i++) /* every second row, backwards */
@@ -95,7 +95,7 @@ static void case_copies(struct run *r, const size_t *s)
 }
 
 /* shape: m, heads, c */
-static void case_norm(struct run *r, const size_t *s)
+static inline void case_norm(struct run *r, const size_t *s)
 {
     size_t width = s[1] * s[2];
     struct rows x = random_rows(r, s[0], width, 3), y = random_rows(r, s[0], width, 1);
@@ -127,7 +127,7 @@ static void case_norm(struct run *r, const size_t *s)
 }
 
 /* shape: m, heads, d, rot */
-static void case_rope(struct run *r, const size_t *s)
+static inline void case_rope(struct run *r, const size_t *s)
 {
     enum { POSITIONS = 40 };
     struct rows x = random_rows(r, s[0], s[1] * s[2], 1);
@@ -143,7 +143,7 @@ static void case_rope(struct run *r, const size_t *s)
 }
 
 /* shape: m, f, scale */
-static void case_swiglu(struct run *r, const size_t *s)
+static inline void case_swiglu(struct run *r, const size_t *s)
 {
     struct rows gu = random_rows(r, s[0], 2 * s[1], (double)s[2]),
                 y = random_rows(r, s[0], s[1], 1);
@@ -164,7 +164,7 @@ struct batch {
     size_t n_seqs, n_pages, n_rows;
 };
 
-static const int32_t *deal(struct batch *t, size_t n_keys)
+static inline const int32_t *deal(struct batch *t, size_t n_keys)
 {
     int32_t *first = t->pages + t->n_pages;
     size_t n = (n_keys + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
@@ -173,7 +173,7 @@ static const int32_t *deal(struct batch *t, size_t n_keys)
     return first;
 }
 
-static void add_seq(struct batch *t, const struct attn_seq *prompt, size_t n)
+static inline void add_seq(struct batch *t, const struct attn_seq *prompt, size_t n)
 {
     struct attn_seq *s = &t->seqs[t->n_seqs++];
     *s = (struct attn_seq){.pages = deal(t, n), .n_keys = n, .row = t->n_rows, .n_rows = n};
@@ -186,16 +186,15 @@ static void add_seq(struct batch *t, const struct attn_seq *prompt, size_t n)
 }
 
 /* shape: heads, kv heads, d, prompt, responses, caches (0: f32, 1: bf16) */
-static struct batch case_batch(const size_t *s)
+static inline void case_batch(struct batch *t, const size_t *s)
 {
-    struct batch t = {.n_seqs = 0};
+    *t = (struct batch){.n_seqs = 0};
     for (size_t group = 0; group < 2; group++) {
-        size_t prompt = t.n_seqs;
-        add_seq(&t, NULL, s[3] + 7 * group);
+        size_t prompt = t->n_seqs;
+        add_seq(t, NULL, s[3] + 7 * group);
         for (size_t i = 0; i < s[4]; i++)
-            add_seq(&t, &t.seqs[prompt], 1 + (i * 37 + group * 11) % 90);
+            add_seq(t, &t->seqs[prompt], 1 + (i * 37 + group * 11) % 90);
     }
-    return t;
 }
 
 struct caches {
@@ -203,7 +202,7 @@ struct caches {
     struct attn_plan *plan;
 };
 
-static struct caches open_caches(struct run *r, const size_t *s, const struct batch *t)
+static inline struct caches open_caches(struct run *r, const size_t *s, const struct batch *t)
 {
     struct err e = ERR_NONE;
     struct caches c;
@@ -219,15 +218,16 @@ static struct caches open_caches(struct run *r, const size_t *s, const struct ba
     return c;
 }
 
-static void close_caches(struct run *r, struct caches *c)
+static inline void close_caches(struct run *r, struct caches *c)
 {
     r->b->op->kv_free(r->b, c->kv);
     r->b->op->plan_free(r->b, c->plan);
 }
 
-static void case_attention(struct run *r, const size_t *s)
+static inline void case_attention(struct run *r, const size_t *s)
 {
-    struct batch t = case_batch(s);
+    struct batch t;
+    case_batch(&t, s);
     struct caches c = open_caches(r, s, &t);
     size_t m = t.n_rows, q_width = s[0] * s[2], kv_width = s[1] * s[2];
     float scale = (float)(1 / sqrt((double)s[2]));
@@ -268,7 +268,7 @@ static void case_attention(struct run *r, const size_t *s)
 /* ---- head, sampling ---- */
 
 /* shape: m, v, k, weights */
-static void case_head(struct run *r, const size_t *s)
+static inline void case_head(struct run *r, const size_t *s)
 {
     size_t shape[4] = {s[0], s[1], s[2], s[3]}, n = 0;
     struct weight *w = case_weight(r, shape);
@@ -322,7 +322,7 @@ static void case_head(struct run *r, const size_t *s)
 }
 
 /* shape: v, setting */
-static void case_distribution(struct run *r, const size_t *s)
+static inline void case_distribution(struct run *r, const size_t *s)
 {
     static const struct sample_row settings[] = {
         {1, 1, 0, 1, 0, 0, 0, NULL, 0},        {0.7, 1, 0, 1, 0, 0, 0, NULL, 0},
@@ -346,7 +346,7 @@ static void case_distribution(struct run *r, const size_t *s)
 }
 
 /* shape: n, steps */
-static void case_adamw(struct run *r, const size_t *s)
+static inline void case_adamw(struct run *r, const size_t *s)
 {
     struct adamw a = {.n = s[0],
                       .p = run_random(r, s[0], 1),
