@@ -195,17 +195,20 @@ typedef struct {
     float f[16];
 } v16;
 
-/* Correctly rounded without the instruction: the product is exact in double;
- * the sum is rounded to odd there, which makes the second rounding innocent. */
+/* Correctly rounded without the instruction.  The product is exact in double, and
+ * rounding the sum twice is harmless unless the first rounding lands on the
+ * middle of two floats: then it is made odd instead, by the sign of its error. */
 INLINE float fma_float(float a, float b, float c)
 {
 #if defined(__FP_FAST_FMAF)
     return __builtin_fmaf(a, b, c);
 #else
     double p = (double)a * (double)b, d = (double)c, s = p + d;
-    double t = s - p, rest = (p - (s - t)) + (d - t);
     uint64_t u;
     memcpy(&u, &s, sizeof u);
+    if (__builtin_expect((u & 0x1fffffff) != 0x10000000 && (u >> 52 & 0x7ff) > 896, 1))
+        return (float)s;
+    double t = s - p, rest = (p - (s - t)) + (d - t);
     if (rest != 0 && rest == rest && !(u & 1)) {
         u += (rest > 0) == (s > 0) ? 1 : (uint64_t)-1;
         memcpy(&s, &u, sizeof s);
