@@ -313,6 +313,17 @@ void outfile_suspend(struct outfile *o)
     outfile_delete(o);
 }
 
+bool outfile_put(const char *path, const void *data, size_t n, struct err *e)
+{
+    struct outfile *o = outfile_open(path, e);
+    if (!o)
+        return false;
+    if (outfile_write(o, data, n, e))
+        return outfile_commit(o, e);
+    outfile_discard(o);
+    return false;
+}
+
 /* ---- directories ---- */
 
 struct outdir {

@@ -39,6 +39,9 @@ bool outfile_commit(struct outfile *o, struct err *e);
 void outfile_discard(struct outfile *o); /* accepts NULL */
 void outfile_suspend(struct outfile *o);
 
+/* Opens, writes and commits. */
+bool outfile_put(const char *path, const void *data, size_t n, struct err *e) MUST_CHECK;
+
 /* A directory that appears whole: made as .D.part/ beside D, renamed by commit.
  * D must not exist (ERR_CREATE).  The path of the part is for the caller to
  * fill; discard removes it with the regular files in it. */
