@@ -11,7 +11,8 @@ static struct {
     struct model_encode_options encode;
     struct model_init_options init;
     const char *out;
-    bool json, skip_special;
+    bool json, skip_special, plan;
+    uint64_t steps, prompts;
     uint64_t layers, heads, kv_heads, head_dim, hidden, ff, context;
 } a = {
     .info = {.samples = 8, .max_tokens = 1024},
@@ -23,6 +24,7 @@ static struct {
                       .norm_eps = 1e-6,
                       .std_embed = 0.02,
                       .std_in = 0.02}},
+    .prompts = 32,
     .layers = 2,
     .heads = 4,
     .kv_heads = 2,
@@ -49,6 +51,14 @@ static int run_info(char **operands, struct err *e)
     want_operands(operands, 1, 1, "info DIR");
     a.info.out = a.out;
     a.info.json = a.json;
+    if (a.plan) {
+        struct model_plan_options o = {.out = a.out,
+                                       .steps = a.steps,
+                                       .prompts = a.prompts,
+                                       .samples = a.info.samples,
+                                       .max_tokens = a.info.max_tokens};
+        return model_plan(operands[0], &o, e) ? 0 : e->status;
+    }
     return model_info(operands[0], &a.info, e) ? 0 : e->status;
 }
 
@@ -109,10 +119,12 @@ int main(int argc, char **argv)
     const struct opt opts[] = {
         OPT_HEADING("info DIR"),
         OPT_SWITCH(0, "digest", &a.info.digest_only, "print the digest of config and weights only"),
-        OPT_COUNT('n', "group-size", "N", &a.info.samples, 1, 65536,
-                  "tell the memory for N responses at once"),
-        OPT_COUNT(0, "max-tokens", "N", &a.info.max_tokens, 1, ENGINE_POSITIONS_MAX,
-                  "of this length"),
+        OPT_SWITCH(0, "plan", &a.plan, "what a training run will need: time, disk, memory"),
+        OPT_COUNT(0, "steps", "N", &a.steps, 0, 1000000000, "steps of the run"),
+        OPT_COUNT(0, "prompts", "N", &a.prompts, 1, 10000000, "prompts per step"),
+        OPT_COUNT('n', "group-size", "N", &a.info.samples, 1, 65536, "responses per prompt"),
+        OPT_COUNT(0, "max-tokens", "N", &a.info.max_tokens, 1, ENGINE_POSITIONS_MAX - 1,
+                  "tokens per response"),
         OPT_HEADING("diff DIR DIR"),
         OPT_SWITCH(0, "all", &a.diff.all, "list equal tensors too"),
         OPT_HEADING("encode DIR [files ...]"),
@@ -154,7 +166,8 @@ int main(int argc, char **argv)
         OPT_END,
     };
     const struct opt_spec spec = {"info|diff|encode|decode|init ...",
-                                  "look at model directories, compare and make them", opts};
+                                  "look at model directories, compare and make them", opts,
+                                  .footer = NULL};
     char **operands = opt_parse(argc, argv, &spec);
     struct err e = ERR_NONE;
     for (size_t k = 0; operands[0] && k < sizeof commands / sizeof *commands; k++)

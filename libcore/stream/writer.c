@@ -215,7 +215,8 @@ static bool whole_frame(ZSTD_DCtx *d, const unsigned char *p, size_t n, size_t *
 
 /* Adds the whole frames from `at` on to the checksum; returns where they end.
  * An end mark, if it was already written, is dropped and written again. */
-static size_t keep_frames(struct writer *w, const unsigned char *p, size_t at, size_t n)
+static size_t keep_frames(struct writer *w, const unsigned char *p, size_t at, size_t n,
+                          void (*kept)(void *arg, struct str line), void *arg)
 {
     static const unsigned char magic[] = {0x28, 0xB5, 0x2F, 0xFD};
     struct buf text = {0};
@@ -225,8 +226,12 @@ static size_t keep_frames(struct writer *w, const unsigned char *p, size_t at, s
            whole_frame(d, p + at, n - at, &taken, &text) &&
            (!text.n || text.p[text.n - 1] == '\n')) {
         XXH3_64bits_update(w->sum, text.p, text.n);
-        for (size_t i = 0; i < text.n; i++)
-            w->records += text.p[i] == '\n';
+        for (size_t i = 0, end; i < text.n; i = end + 1) {
+            end = str_find(buf_str(&text), STR("\n"), i);
+            w->records++;
+            if (kept)
+                kept(arg, str_slice(buf_str(&text), i, end));
+        }
         at += taken;
     }
     ZSTD_freeDCtx(d);
@@ -234,7 +239,8 @@ static size_t keep_frames(struct writer *w, const unsigned char *p, size_t at, s
     return at;
 }
 
-struct writer *writer_resume(const struct writer_options *o, struct str head, uint64_t *records,
+struct writer *writer_resume(const struct writer_options *o, struct str head,
+                             void (*kept)(void *arg, struct str line), void *arg, uint64_t *records,
                              struct err *e)
 {
     *records = 0;
@@ -252,7 +258,7 @@ struct writer *writer_resume(const struct writer_options *o, struct str head, ui
         void *map = mmap(NULL, left, PROT_READ, MAP_PRIVATE, outfile_fd(out), 0);
         if (map != MAP_FAILED) {
             if (memcmp(map, w->pending.p, w->pending.n) == 0)
-                at = keep_frames(w, map, w->pending.n, left);
+                at = keep_frames(w, map, w->pending.n, left, kept, arg);
             munmap(map, left);
         }
     }

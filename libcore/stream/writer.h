@@ -37,9 +37,11 @@ void writer_discard(struct writer *w); /* accepts NULL */
 /* Resuming.  Opens o->path (zstd only) and looks at what a killed run left in
  * .FILE.part: if it begins with the same head, everything up to its last whole
  * frame is kept, *records tells how many lines that is, and the segment is
- * open; else it starts empty with the head written.  suspend() closes and
- * keeps the part for the next run. */
-struct writer *writer_resume(const struct writer_options *o, struct str head, uint64_t *records,
+ * open; else it starts empty with the head written.  Each line that is kept is
+ * given to kept(arg, line), if that is not NULL.  suspend() closes and keeps the
+ * part for the next run. */
+struct writer *writer_resume(const struct writer_options *o, struct str head,
+                             void (*kept)(void *arg, struct str line), void *arg, uint64_t *records,
                              struct err *e) MUST_CHECK;
 void writer_suspend(struct writer *w);
 

@@ -4,8 +4,20 @@
 #include "base/mem.h"
 #include "base/outfile.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *model_bytes_text(uint64_t bytes, char out[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double x = (double)bytes;
+    int u = 0;
+    for (; x >= 1024 && u < 4; u++)
+        x /= 1024;
+    snprintf(out, 32, u ? "%.1f %s" : "%.0f %s", x, units[u]);
+    return out;
+}
 
 /* ---- info ---- */
 
@@ -38,17 +50,13 @@ static void put_number(struct printer *p, const char *name, const char *text, ui
 
 static void put_bytes(struct printer *p, const char *name, const char *text, uint64_t v)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    char text_of[32];
     if (p->json) {
         put_number(p, name, text, v);
         return;
     }
-    double x = (double)v;
-    int u = 0;
-    for (; x >= 1024 && u < 4; u++)
-        x /= 1024;
     label(p, name, text);
-    buf_printf(p->out, u ? "%.1f %s\n" : "%.0f %s\n", x, units[u]);
+    buf_printf(p->out, "%s\n", model_bytes_text(v, text_of));
 }
 
 static void put_string(struct printer *p, const char *name, const char *text, struct str v)
@@ -85,7 +93,8 @@ static void print_facts(struct printer *p, const struct facts *f,
     put_number(p, "kv_heads", "key/value heads", (uint64_t)i->n_kv_heads);
     put_number(p, "head_dim", "head size", (uint64_t)i->head_dim);
     put_number(p, "vocab_size", "vocabulary", (uint64_t)i->vocab_size);
-    put_number(p, "tied", "tied head", i->tied);
+    label(p, "tied", "tied head");
+    buf_puts(p->out, p->json ? (i->tied ? "true" : "false") : (i->tied ? "yes\n" : "no\n"));
     put_number(p, "context", "context", (uint64_t)i->context);
     put_ids(p, i);
     if (f->chat.n) {

@@ -15,6 +15,13 @@ struct model_info_options {
 };
 bool model_info(const char *dir, const struct model_info_options *o, struct err *e) MUST_CHECK;
 
+/* What a training run will need: time of a step, measured with the model, disk, memory. */
+struct model_plan_options {
+    const char *out;
+    uint64_t steps, prompts, samples, max_tokens;
+};
+bool model_plan(const char *dir, const struct model_plan_options *o, struct err *e) MUST_CHECK;
+
 /* Differences tensor by tensor, as a table or as JSON lines.  *differ: any was not 0. */
 struct model_diff_options {
     const char *out;
@@ -48,5 +55,7 @@ struct model_init_options {
     struct engine_init init;
 };
 bool model_init(const struct model_init_options *o, struct err *e) MUST_CHECK;
+
+const char *model_bytes_text(uint64_t bytes, char out[32]); /* "1.5 GiB"; returns out */
 
 #endif

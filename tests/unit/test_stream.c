@@ -144,7 +144,7 @@ static void a_killed_run_is_resumed(void)
         unlink(path);
         uint64_t records;
         struct writer_options o = {path, false, false};
-        struct writer *w = writer_resume(&o, head(), &records, &e);
+        struct writer *w = writer_resume(&o, head(), NULL, NULL, &records, &e);
         CHECK(w && records % 4 == 0 && records <= 40);
         for (int i = (int)records; w && i < 40; i++) {
             char line[64];

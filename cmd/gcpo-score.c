@@ -1,0 +1,61 @@
+/* gcpo-score - log-probabilities of the responses in groups, under any model. */
+#include "base/log.h"
+#include "task/score.h"
+
+#include <string.h>
+
+static const char *const precisions[] = {"exact", "bf16", NULL};
+static const char *const kvs[] = {"f32", "bf16", NULL};
+
+int main(int argc, char **argv)
+{
+    struct score_options o = {0};
+    struct filter f = {0};
+    uint64_t threads = 0;
+    const char *as = score_as_names[SCORE_LOGPROBS], *precision = "exact", *kv = "f32";
+    const struct opt opts[] = {
+        OPT_HEADING("Scoring"),
+        OPT_MODEL(&o.model),
+        OPT_CHOICE(0, "as", &as, score_as_names, "the member that is written"),
+        OPT_SWITCH(0, "missing", &o.missing, "only responses that have none yet"),
+        OPT_HEADING("Machine"),
+        OPT_THREADS(&threads),
+        {.kind = OPT_KIND_SIZE,
+         .name = "memory",
+         .metavar = "SIZE",
+         .value = &o.engine.memory_bytes,
+         .max = UINT64_MAX,
+         .neutral = true,
+         .help = "bytes to use, weights included; 0: most of what the machine has"},
+        OPT_NEUTRAL(0, "device", "NAME", &o.engine.device, "cpu, cuda, cuda:N, ref"),
+        OPT_CHOICE(0, "precision", &precision, precisions, "of the products"),
+        OPT_CHOICE(0, "kv", &kv, kvs, "of cached keys and values"),
+        OPT_HEADING("Input and output"),
+        OPT_OUTPUT(&f.io.out),
+        OPT_PLAIN(&f.io.plain),
+        OPT_REJECT(&f.io.reject),
+        OPT_END,
+    };
+    const struct opt_spec spec = {"[groups ...]", "log-probabilities of given responses", opts,
+                                  .footer = NULL};
+    char **files = opt_parse(argc, argv, &spec);
+    if (!o.model)
+        opt_misuse("which model? (-m DIR)");
+    o.as = strcmp(as, score_as_names[SCORE_LOGPROBS]) == 0 ? SCORE_LOGPROBS : SCORE_REF_LOGPROBS;
+    o.engine.threads = (size_t)threads;
+    o.engine.precision = strcmp(precision, "bf16") == 0 ? ENGINE_BF16 : ENGINE_EXACT;
+    o.engine.kv = strcmp(kv, "bf16") == 0 ? ENGINE_KV_BF16 : ENGINE_KV_F32;
+    f.opts = opts;
+
+    struct err e = ERR_NONE;
+    struct score_counts c;
+    if (score_run(&o, &f, files, &c, &e)) {
+        log_info("%llu groups, %llu responses, %llu tokens, mean log-probability %.4f",
+                 (unsigned long long)c.groups, (unsigned long long)c.responses,
+                 (unsigned long long)c.tokens, c.tokens ? c.logprob / (double)c.tokens : 0);
+        if (c.without)
+            log_warn("%llu responses have no tokens and were left as they are",
+                     (unsigned long long)c.without);
+    }
+    return err_report(&e);
+}

@@ -1,0 +1,123 @@
+/* model_plan.c - what a training run will need; see model.h. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/outfile.h"
+#include "task/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The trial is small: a step has more rows than it, and runs no slower. */
+enum { TRIAL_SAMPLES = 8, TRIAL_TOKENS = 32 };
+
+/* A backward pass costs two forward passes, so an update three. */
+enum { PASSES_OF_UPDATE = 3 };
+
+struct trial {
+    struct gen_request request;
+    bool asked;
+    struct engine *engine;
+    uint64_t tokens;
+    double score_s;
+};
+
+static bool next(void *arg, struct gen_request *r, struct err *e)
+{
+    (void)e;
+    struct trial *t = arg;
+    if (t->asked)
+        return false;
+    t->asked = true;
+    *r = t->request;
+    return true;
+}
+
+/* The samples are scored as an update would, and that is timed by itself. */
+static bool done(void *arg, const struct gen_group *g, struct err *e)
+{
+    struct trial *t = arg;
+    struct engine_row *rows = xcalloc(g->n_samples, sizeof *rows);
+    struct engine_group group = {t->request.prompt, t->request.n_prompt, rows, g->n_samples};
+    for (size_t i = 0; i < g->n_samples; i++) {
+        rows[i].tokens = g->samples[i].tokens;
+        rows[i].n = g->samples[i].n;
+        rows[i].logp = xcalloc(rows[i].n, sizeof *rows[i].logp);
+        t->tokens += rows[i].n;
+    }
+    double start = clock_s();
+    bool ok = engine_score(t->engine, &group, 1, e);
+    t->score_s = clock_s() - start;
+    for (size_t i = 0; i < g->n_samples; i++)
+        free(rows[i].logp);
+    free(rows);
+    return ok;
+}
+
+/* Seconds for a token sampled and a token scored. */
+static bool measure(const char *dir, const struct model_plan_options *o, double *sample_s,
+                    double *score_s, struct err *e)
+{
+    const int32_t prompt[] = {0};
+    const struct engine_options eo = {0};
+    const struct gen_options go = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
+    struct trial t = {.request = {.prompt = prompt, .n_prompt = 1}};
+    const struct gen_callbacks c = {next, done, NULL, &t};
+    t.request.n_samples = (size_t)(o->samples < TRIAL_SAMPLES ? o->samples : TRIAL_SAMPLES);
+    t.request.max_tokens = (size_t)(o->max_tokens < TRIAL_TOKENS ? o->max_tokens : TRIAL_TOKENS);
+    t.engine = engine_open(dir, &eo, e);
+    if (!t.engine)
+        return false;
+    double start = clock_s();
+    bool ok = engine_generate(t.engine, &go, &c, NULL, e);
+    double n = t.tokens ? (double)t.tokens : 1;
+    *sample_s = (clock_s() - start - t.score_s) / n;
+    *score_s = t.score_s / n;
+    engine_close(t.engine);
+    return ok;
+}
+
+static void put_time(struct buf *b, double s)
+{
+    if (s < 120)
+        buf_printf(b, "%.1f s", s);
+    else if (s < 7200)
+        buf_printf(b, "%.1f min", s / 60);
+    else
+        buf_printf(b, "%.1f h", s / 3600);
+}
+
+bool model_plan(const char *dir, const struct model_plan_options *o, struct err *e)
+{
+    struct engine_info i;
+    double sample_s, score_s;
+    char a[32], c[32];
+    if (!engine_inspect(dir, &i, NULL, e) || !measure(dir, o, &sample_s, &score_s, e))
+        return false;
+    double tokens = (double)o->prompts * (double)o->samples * (double)o->max_tokens;
+    double rollout = tokens * sample_s, update = tokens * score_s * PASSES_OF_UPDATE;
+    uint64_t moments = i.n_params * 4 * (strcmp(i.dtype, "f32") == 0 ? 2 : 3); /* and masters */
+    struct buf b = {0};
+    buf_printf(&b,
+               "a step of %llu prompts with %llu responses of at most %llu tokens takes at most\n",
+               (unsigned long long)o->prompts, (unsigned long long)o->samples,
+               (unsigned long long)o->max_tokens);
+    buf_puts(&b, "  time    rollout ");
+    put_time(&b, rollout);
+    buf_puts(&b, ", update ");
+    put_time(&b, update);
+    buf_printf(
+        &b, " (measured with %.0f tokens/s)\n  memory  rollout %s", 1 / sample_s,
+        model_bytes_text(engine_rollout_bytes(&i, ENGINE_KV_F32, o->samples, o->max_tokens), a));
+    buf_printf(&b, ", update %s\n", model_bytes_text(engine_update_bytes(&i, o->max_tokens), a));
+    buf_printf(&b, "  disk    weights %s, optimizer's state %s, records %s\n",
+               model_bytes_text(i.weights_bytes, a), model_bytes_text(moments, c),
+               model_bytes_text((uint64_t)tokens * 12, (char[32]){0}));
+    if (o->steps) {
+        buf_printf(&b, "%llu steps take at most ", (unsigned long long)o->steps);
+        put_time(&b, (double)o->steps * (rollout + update));
+        buf_putc(&b, '\n');
+    }
+    bool ok = outfile_put(o->out, b.p, b.n, e);
+    buf_free(&b);
+    return ok;
+}

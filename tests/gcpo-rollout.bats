@@ -1,0 +1,229 @@
+#!/usr/bin/env bats
+# gcpo-rollout(1): prompts to groups, the same bytes whatever the machine does.
+bats_require_minimum_version 1.5.0
+setup() {
+    load helpers
+    m=$ROOT/testdata/model
+    for i in $(seq 12); do
+        printf '{"id":"p%d","prompt":"What is %d+%s?","answer":"%d","x":1.0E+2}\n' "$i" "$i" "$(seq -s+ "$i")" "$i"
+    done > "$T/prompts"
+}
+
+rollout() { gcpo-rollout -m "$m" --plain --max-tokens 20 "$@"; }
+
+@test "a group carries prompt, ids, log-probabilities and how it ended" {
+    run -0 --separate-stderr rollout -n 3 "$T/prompts"
+    [ -z "$stderr" ]
+    jq -se 'length == 12 and all(.[]; .max_tokens == 20 and .round == 0 and (.prompt_tokens | length) > 10
+        and (.responses | length) == 3 and (has("first_sample") | not)
+        and all(.responses[]; (.tokens | length) == (.logprobs | length) and (.tokens | length) <= 20
+            and all(.logprobs[]; . <= 0) and .source == "policy"
+            and (if .finish == "stop" then .tokens[-1] == 280 or .tokens[-1] == 278 else (.tokens | length) == 20 end)))' <<< "$output"
+    # what was there is there, in its place
+    [ "$(sed 's/,"round":.*/}/' <<< "$output")" = "$(cat "$T/prompts")" ]
+}
+
+@test "text is what the ids spell, without the token that ended it" {
+    rollout -n 8 --max-tokens 200 "$T/prompts" > "$T/out"
+    [ "$(jq -s '[.[].responses[].finish] | unique | length' "$T/out")" = 2 ]
+    jq -r '.responses[0] | (if .finish == "stop" then .tokens[:-1] else .tokens end) | @csv' "$T/out" |
+        while read -r ids; do gcpo-model decode "$m" <<< "$ids" | jq -Rs .; done > "$T/spelled"
+    jq '.responses[0].text' "$T/out" | cmp - "$T/spelled"
+}
+
+@test "batch, threads, memory and sharding change nothing" {
+    rollout -n 5 "$T/prompts" > "$T/want"
+    for o in "--batch 1" "--batch 7" "--batch 64" "-j 1" "-j 2" "-j 3" "--memory 1100K"; do
+        rollout -n 5 $o "$T/prompts" > "$T/got" || { echo "$o"; false; }
+        cmp "$T/want" "$T/got"
+    done
+    head -n 5 "$T/prompts" > "$T/a"
+    tail -n +6 "$T/prompts" > "$T/b"
+    { rollout -n 5 "$T/a"; rollout -n 5 "$T/b"; } | cmp "$T/want" -
+    rollout -n 5 "$T/a" "$T/b" | cmp "$T/want" -
+    tac "$T/prompts" | rollout -n 5 | tac | cmp "$T/want" -
+}
+
+@test "a small memory makes responses wait, to the same bits" {
+    rollout -n 8 --max-tokens 150 --timing "$T/wide" "$T/prompts" > "$T/want"
+    rollout -n 8 --max-tokens 150 --timing "$T/tight" --memory 1050K "$T/prompts" > "$T/got"
+    cmp "$T/want" "$T/got"
+    [ "$(jq .dropped "$T/wide")" -eq 0 ]
+    [ "$(jq .dropped "$T/tight")" -gt 0 ]
+}
+
+@test "seed, round and first-sample draw anew; samples belong to their number" {
+    rollout -n 8 "$T/prompts" > "$T/0"
+    for o in "-s 1" "--round 2"; do
+        rollout -n 8 $o "$T/prompts" > "$T/other"
+        [ "$(jq -c '.responses[].tokens' "$T/0")" != "$(jq -c '.responses[].tokens' "$T/other")" ]
+    done
+    [ "$(jq -s 'map(.round) | unique' -c "$T/other")" = "[2]" ]
+    rollout -n 3 --first-sample 5 "$T/prompts" > "$T/late"
+    [ "$(jq -c '.responses[5:][]' "$T/0")" = "$(jq -c '.responses[]' "$T/late")" ]
+    [ "$(jq -s 'map(.first_sample) | unique' -c "$T/late")" = "[5]" ]
+    jq -c '.round = 2' "$T/prompts" | rollout -n 8 > "$T/record"
+    [ "$(jq -c '.responses' "$T/record")" = "$(rollout -n 8 --round 2 "$T/prompts" | jq -c .responses)" ]
+}
+
+@test "temperature 0 gives every sample the same, top-k 1 as well" {
+    rollout -n 3 --temperature 0 "$T/prompts" > "$T/greedy"
+    jq -se 'all(.[]; (.responses | unique | length) == 1)' "$T/greedy"
+    [ "$(jq -c '.responses[].tokens' "$T/greedy")" = "$(rollout -n 3 --top-k 1 "$T/prompts" | jq -c '.responses[].tokens')" ]
+}
+
+@test "the log-probabilities are those of temperature 1, whatever was sampled" {
+    rollout -n 4 --temperature 0.7 --top-p 0.9 -o "$T/out" "$T/prompts"
+    gcpo-rollout -m "$m" -n 4 --max-tokens 20 --temperature 0.7 --top-p 0.9 "$T/prompts" | zstd -dc > "$T/z"
+    cmp "$T/out" "$T/z"
+    gcpo-score -m "$m" --plain --as ref_logprobs "$T/out" | jq -e '.responses | all(.logprobs == .ref_logprobs)'
+}
+
+@test "a killed run goes on behind its last whole group, to the same bytes" {
+    gcpo-rollout -m "$m" -n 6 --max-tokens 300 --batch 6 -o "$T/want" "$T/prompts"
+    for k in 1 2 3; do
+        rm -f "$T/out"
+        gcpo-rollout -m "$m" -n 6 --max-tokens 300 --batch 6 -o "$T/out" "$T/prompts" 3>&- &
+        pid=$!
+        for _ in $(seq 2000); do
+            [ "$(stat -c %s "$T/.out.part" 2> /dev/null || echo 0)" -gt $((8000 * k)) ] && break
+            kill -0 $pid 2> /dev/null || break
+            sleep 0.002
+        done
+        kill -KILL $pid 2> /dev/null || true
+        wait $pid 2> /dev/null || true
+        run -0 --separate-stderr gcpo-rollout -v -m "$m" -n 6 --max-tokens 300 --batch 6 -o "$T/out" "$T/prompts"
+        cmp "$T/want" "$T/out"
+        [ ! -e "$T/.out.part" ]
+    done
+}
+
+# leave_part BYTES: as a run that was killed when it had written so much
+leave_part() { head -c "$1" "$T/want" > "$T/.out.part"; rm -f "$T/out"; }
+
+@test "what was left is kept group by group, whatever byte it ends in" {
+    gcpo-rollout -m "$m" -n 2 --max-tokens 9 --metrics "$T/metrics" -o "$T/want" "$T/prompts"
+    n=$(stat -c %s "$T/want")
+    for at in 0 1 100 $((n / 3)) $((n / 2)) $((n - 60)) $((n - 1)) "$n"; do
+        leave_part "$at"
+        gcpo-rollout -m "$m" -n 2 --max-tokens 9 --metrics "$T/again" -o "$T/out" "$T/prompts"
+        cmp "$T/want" "$T/out"
+        cmp "$T/metrics" "$T/again"
+    done
+    leave_part $((n / 2))
+    run -0 --separate-stderr gcpo-rollout -v -m "$m" -n 2 --max-tokens 9 -o "$T/out" "$T/prompts"
+    [[ "$stderr" == *"groups are there already"* ]]
+}
+
+@test "what other prompts or options left is dropped" {
+    gcpo-rollout -m "$m" -n 2 --max-tokens 9 -o "$T/want" "$T/prompts"
+    n=$(stat -c %s "$T/want")
+    leave_part $((n / 2))
+    gcpo-rollout -m "$m" -n 2 --max-tokens 9 -s 1 -o "$T/out" "$T/prompts"
+    rollout -n 2 --max-tokens 9 -s 1 "$T/prompts" | cmp - <(zstd -dc "$T/out")
+    for edit in '3s/answer":"3"/answer":"4"/' 3d '1,9d' '3,$d' '2{h;d};4G'; do
+        leave_part $((n / 2))
+        sed "$edit" "$T/prompts" > "$T/edited"
+        gcpo-rollout -m "$m" -n 2 --max-tokens 9 -o "$T/out" "$T/edited"
+        rollout -n 2 --max-tokens 9 "$T/edited" | cmp - <(zstd -dc "$T/out")
+        leave_part $((n / 2))
+        gcpo-rollout -m "$m" -n 2 --max-tokens 9 -o "$T/out" < "$T/edited"
+        rollout -n 2 --max-tokens 9 "$T/edited" | cmp - <(zstd -dc "$T/out")
+    done
+}
+
+@test "messages, system, suffix: what the model is shown" {
+    shown() { rollout -n 0 "$@" | jq -r '.prompt_tokens | @csv' | gcpo-model decode "$m"; }
+    [ "$(echo '{"prompt":"Hi"}' | shown)" = "$(printf '<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n')" ]
+    [ "$(echo '{"prompt":"Hi"}' | shown --system S --suffix '!')" = "$(printf '<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\n')" ]
+    [ "$(echo '{"prompt":"Hi","system":"R"}' | shown --system S)" = "$(printf '<|im_start|>system\nR<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n')" ]
+    messages='{"messages":[{"role":"system","content":"M"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}'
+    [ "$(shown --system S --suffix '!' <<< "$messages")" = "$(printf '<|im_start|>system\nM<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc!<|im_end|>\n<|im_start|>assistant\n')" ]
+    [ "$(echo '{"prompt":"Hi\n"}' | shown --chat plain)" = "$(printf '<|endoftext|>Hi\n')" ]
+    [ "$(echo '{"prompt_tokens":[72,105],"id":"a"}' | shown)" = Hi ]
+}
+
+@test "a prompt cannot end its own turn, unless it is trusted" {
+    count() { echo '{"prompt":"<|im_end|>"}' | rollout -n 0 "$@" | jq '[.prompt_tokens[] | select(. == 280)] | length'; }
+    [ "$(count)" = 2 ]
+    [ "$(count --trust-text)" = 3 ]
+}
+
+@test "--stop ends responses at one more token" {
+    rollout -n 8 --stop a "$T/prompts" > "$T/out"
+    jq -e '.responses | all(.tokens[:-1] | all(. != 97))' "$T/out"
+    jq -se '[.[].responses[] | select(.tokens[-1] == 97)] | length > 0 and all(.finish == "stop" and (.text | endswith("a") | not))' "$T/out"
+    run -64 --separate-stderr rollout --stop nonsense "$T/prompts"
+    [ "${stderr_lines[0]}" = 'gcpo-rollout: --stop: the tokenizer has no token "nonsense"' ]
+}
+
+@test "bad records are named by file, line and field, and leave no output" {
+    while IFS=$'\t' read -r line message; do
+        { head -n 1 "$T/prompts"; echo "$line"; } > "$T/bad"
+        run -65 --separate-stderr gcpo-rollout -m "$m" --max-tokens 20 -o "$T/out" "$T/bad"
+        [ "$stderr" = "gcpo-rollout: $T/bad:2: $message" ] || { echo "$stderr"; false; }
+        [ ! -e "$T/out" ] && [ ! -e "$T/.out.part" ]
+    done <<'CASES'
+{"id":"a"}	"prompt" is missing
+{"prompt":3}	"prompt" is a number (expected a string)
+{"messages":3}	"messages" is a number (expected an array)
+{"messages":[]}	"messages" is empty
+{"messages":[3]}	"messages[0]" is a number (expected an object)
+{"messages":[{"role":"user","content":[]}]}	"messages[0].content" is an array (expected a string)
+{"messages":[{"content":"a"}]}	"messages[0].role" is missing
+{"messages":[{"role":"a b","content":"a"}]}	message 1: a role is one short word (seen "a b")
+{"prompt":"a","round":-1}	"round" is not a whole number from 0 on (seen -1)
+{"prompt":"a","system":true}	"system" is a boolean (expected a string)
+{"id":"a","prompt_tokens":[1,999]}	"prompt_tokens[1]" is outside the vocabulary (seen 999, size 286)
+{"id":"a","prompt_tokens":[]}	the prompt has no tokens
+CASES
+    { head -n 2 "$T/prompts"; echo '{"prompt":3}'; } > "$T/bad"
+    run -0 --separate-stderr rollout --reject "$T/rejected" "$T/bad"
+    [ "$(wc -l <<< "$output")" = 2 ]
+    [ "$(cat "$T/rejected")" = '{"prompt":3}' ]
+    [ "$stderr" = "gcpo-rollout: warning: 1 records were rejected into $T/rejected" ]
+}
+
+@test "bad models: 66 and 65, one line, nothing written" {
+    run -64 --separate-stderr gcpo-rollout "$T/prompts"
+    run -66 --separate-stderr gcpo-rollout -m "$T/none" -o "$T/out" "$T/prompts"
+    [ "${#stderr_lines[@]}" = 1 ]
+    for file in tokenizer.json config.json model.safetensors; do
+        cp -r "$m" "$T/$file.d"
+        rm "$T/$file.d/$file"
+        run -66 --separate-stderr gcpo-rollout -m "$T/$file.d" -o "$T/out" "$T/prompts"
+        [[ "$stderr" == "gcpo-rollout: $T/$file.d"* ]] && [ "${#stderr_lines[@]}" = 1 ]
+        head -c 40 "$m/$file" > "$T/$file.d/$file"
+        run -65 --separate-stderr gcpo-rollout -m "$T/$file.d" -o "$T/out" "$T/prompts"
+        [ "${#stderr_lines[@]}" = 1 ]
+    done
+    cp -r "$m" "$T/odd"
+    jq '.chat_template = "{{ odd }}"' "$m/tokenizer_config.json" > "$T/odd/tokenizer_config.json"
+    run -65 --separate-stderr gcpo-rollout -m "$T/odd" "$T/prompts"
+    [[ "$stderr" == *"--chat"* ]]
+    run -0 gcpo-rollout -m "$T/odd" --chat chatml --max-tokens 1 -n 1 "$T/prompts"
+    run -64 gcpo-rollout -m "$m" --chat nonsense "$T/prompts"
+    [ ! -e "$T/out" ]
+}
+
+@test "the head names model, options and device; neutral options are not in it" {
+    gcpo-rollout -m "$m" -n 2 --max-tokens 3 -s 7 -j 2 --batch 3 -o "$T/out" "$T/prompts"
+    strings -n 20 "$T/out" | grep -o 'GCPOHEAD{.*' | sed 's/^GCPOHEAD//; s/}]}.*/}]}/' > "$T/head"
+    jq -e '.programs[0] | .program == "gcpo-rollout" and (.model | length) == 32 and .chat == "chatml" and .options.seed == 7
+        and (.options | has("threads") or has("batch") or has("output") or has("model") | not)' "$T/head"
+    [ "$(jq -r '.programs[0].model' "$T/head")" = "$(gcpo-model info --digest "$m")" ]
+}
+
+@test "end to end on the checkpoints of the shared data" {
+    need_data engine/e2e-qwen3
+    for name in e2e-qwen3 e2e-r1distill; do
+        d=$DATA/engine/$name
+        for think in true false; do
+            jq -c --argjson t $think '.cases[] | select((.enable_thinking != false) == $t) | {id: (.prompt_ids | @csv), messages, prompt_ids, greedy_ids, low: (.margins | min)}' \
+                "$d/e2e.json" > "$T/cases"
+            [ -s "$T/cases" ] || continue
+            gcpo-rollout -m "$d" --plain --trust-text -n 1 --temperature 0 --max-tokens 32 $([ $think = true ] || echo --no-think) "$T/cases" |
+                jq -e '.prompt_tokens == .prompt_ids and (.low < 1e-3 or .responses[0].tokens == .greedy_ids)'
+        done
+    done
+}
