@@ -111,23 +111,23 @@ void advantage_collect(const struct advantage_rule *rule, const struct advantage
         if (!rows[i].scorable)
             continue;
         if (rule->batch_std)
-            moments_add(&b->rewards, rows[i].reward, 1);
+            wmoments_add(&b->rewards, rows[i].reward, 1);
         if (o->whiten != ADV_WHITEN_OFF)
-            moments_add(&b->values, adv[i], o->whiten == ADV_WHITEN_ROWS ? 1 : rows[i].length);
+            wmoments_add(&b->values, adv[i], o->whiten == ADV_WHITEN_ROWS ? 1 : rows[i].length);
     }
 }
 
-static double whiten_mean(const struct advantage_options *o, const struct moments *m)
+static double whiten_mean(const struct advantage_options *o, const struct wmoments *m)
 {
-    double mean = moments_mean(m);
+    double mean = wmoments_mean(m);
     return o->whiten_count > 0 ? mean * (m->weight / (m->weight + o->whiten_count)) : mean;
 }
 
-static double whiten_std(const struct advantage_options *o, const struct moments *m)
+static double whiten_std(const struct advantage_options *o, const struct wmoments *m)
 {
-    double var = moments_variance(m, o->whiten_biased), n = m->weight;
+    double var = wmoments_variance(m, o->whiten_biased), n = m->weight;
     if (o->whiten_count > 0 && n > 1) {
-        double off = moments_mean(m) - whiten_mean(o, m);
+        double off = wmoments_mean(m) - whiten_mean(o, m);
         double share = n / (n + o->whiten_count);
         var = var * share + off * off * share * (o->whiten_biased ? 1 : n / (n - 1));
     }
@@ -140,7 +140,7 @@ static double whiten_std(const struct advantage_options *o, const struct moments
 }
 
 /* All values exactly equal: nothing to scale, everything is 0. */
-static bool is_flat(const struct advantage_options *o, const struct moments *m)
+static bool is_flat(const struct advantage_options *o, const struct wmoments *m)
 {
     return m->min == m->max && o->whiten_count == 0;
 }
@@ -149,7 +149,7 @@ void advantage_finish(const struct advantage_rule *rule, const struct advantage_
                       const struct advantage_batch *b, const struct advantage_row *rows, size_t n,
                       double *adv)
 {
-    double std = rule->batch_std ? sqrt(moments_variance(&b->rewards, o->biased)) + o->epsilon : 1;
+    double std = rule->batch_std ? sqrt(wmoments_variance(&b->rewards, o->biased)) + o->epsilon : 1;
     double mean = whiten_mean(o, &b->values);
     bool flat = is_flat(o, &b->values);
     double spread = o->whiten == ADV_WHITEN_OFF || flat ? 1 : whiten_std(o, &b->values);
@@ -163,14 +163,14 @@ void advantage_finish(const struct advantage_rule *rule, const struct advantage_
     }
 }
 
-void advantage_collect_tokens(double value, size_t length, double gamma, struct moments *m)
+void advantage_collect_tokens(double value, size_t length, double gamma, struct wmoments *m)
 {
     double power = 1;
     for (size_t t = length; t-- > 0; power *= gamma)
-        moments_add(m, value * power, 1);
+        wmoments_add(m, value * power, 1);
 }
 
-double advantage_token(const struct advantage_options *o, const struct moments *m, double value,
+double advantage_token(const struct advantage_options *o, const struct wmoments *m, double value,
                        size_t length, size_t t, double gamma)
 {
     if (is_flat(o, m))

@@ -18,7 +18,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
-#include "rl/moments.h"
+#include "rl/wmoments.h"
 
 struct advantage_row {
     double reward; /* finite where scorable */
@@ -72,8 +72,8 @@ const struct advantage_rule *const *advantage_rules(void);    /* ends with NULL 
 const char *const *advantage_names(void);                     /* ends with NULL */
 
 struct advantage_batch {
-    struct moments rewards; /* of scorable rows, for batch_std */
-    struct moments values;  /* of first-stage values, for whitening */
+    struct wmoments rewards; /* of scorable rows, for batch_std */
+    struct wmoments values;  /* of first-stage values, for whitening */
 };
 
 /* True if the second pass changes anything. */
@@ -92,8 +92,8 @@ void advantage_finish(const struct advantage_rule *rule, const struct advantage_
 /* REINFORCE++ with a discount: every token's return is gamma^(tokens after it) times the row's
  * value, whitened over the batch's tokens.  collect_token is the first pass, token the second:
  * the advantage of token t of a row of `length` tokens. */
-void advantage_collect_tokens(double value, size_t length, double gamma, struct moments *m);
-double advantage_token(const struct advantage_options *o, const struct moments *m, double value,
+void advantage_collect_tokens(double value, size_t length, double gamma, struct wmoments *m);
+double advantage_token(const struct advantage_options *o, const struct wmoments *m, double value,
                        size_t length, size_t t, double gamma);
 
 /* For the rules: statistics of the rows that count. */

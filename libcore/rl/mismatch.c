@@ -65,26 +65,26 @@ size_t mismatch_weights(const struct mismatch_options *o, const double *old,
 }
 
 void mismatch_collect(const struct mismatch_options *o, const double *w, const unsigned char *mask,
-                      size_t n, struct moments *m)
+                      size_t n, struct wmoments *m)
 {
     for (size_t t = 0; t < n; t++) {
         if (!valid(mask, t))
             continue;
-        moments_add(m, w[t], 1);
+        wmoments_add(m, w[t], 1);
         if (o->level == MISMATCH_SEQUENCE)
             return;
     }
 }
 
 void mismatch_collect_effective(const struct mismatch_options *o, const double *w,
-                                const unsigned char *mask, size_t n, struct moments *m)
+                                const unsigned char *mask, size_t n, struct wmoments *m)
 {
     for (size_t t = 0; t < n; t++)
         if (valid(mask, t))
-            moments_add(m, fmax(w[t], 1 / o->high), 1);
+            wmoments_add(m, fmax(w[t], 1 / o->high), 1);
 }
 
-double mismatch_effective_size(const struct moments *m)
+double mismatch_effective_size(const struct wmoments *m)
 {
     double x = sum_value(&m->x), xx = sum_value(&m->xx);
     return xx > 0 ? x * x / (m->weight * xx) : 0;

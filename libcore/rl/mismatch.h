@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
-#include "rl/moments.h"
+#include "rl/wmoments.h"
 
 #define MISMATCH_LOG_MAX 20.0 /* x and sums of x are clamped to +- this before exp */
 
@@ -35,13 +35,13 @@ size_t mismatch_weights(const struct mismatch_options *o, const double *old,
 /* Adds a row's weights for the mean that normalisation divides by: tokens for token levels,
  * rows for MISMATCH_SEQUENCE. */
 void mismatch_collect(const struct mismatch_options *o, const double *w, const unsigned char *mask,
-                      size_t n, struct moments *m);
+                      size_t n, struct wmoments *m);
 
 /* The effective sample size as a share: (mean w)^2 / mean w^2 over tokens, with w no less
  * than 1 / high, as verl reports it; in (0, 1], 0 without weights. */
 void mismatch_collect_effective(const struct mismatch_options *o, const double *w,
-                                const unsigned char *mask, size_t n, struct moments *m);
-double mismatch_effective_size(const struct moments *m);
+                                const unsigned char *mask, size_t n, struct wmoments *m);
+double mismatch_effective_size(const struct wmoments *m);
 
 /* Rejection by an estimate of the divergence: k1 = -x within [log low, log high], or
  * k2 = x^2/2, k3 = exp(x) - x - 1 at most high; of each token, or of the row by the sum,

@@ -114,7 +114,7 @@ static void put_mismatch(struct buf *b, const struct update_run *u)
     real(b, "outside", share((double)m->outside, tokens));
     real(b, "k3", share(sum_value(&m->k3), tokens));
     if (u->o->objective.mismatch.level != MISMATCH_OFF) {
-        real(b, "weight_mean", moments_mean(&u->weights));
+        real(b, "weight_mean", wmoments_mean(&u->weights));
         real(b, "effective_size", mismatch_effective_size(&u->effective));
     }
     buf_putc(b, '}');

@@ -73,7 +73,7 @@ bool update_score(struct update_run *u, struct err *e)
     for (size_t g = 0; g < u->step.n; g++)
         for (size_t r = 0; r < u->step.groups[g].n_rows; r++)
             add_weights(u, &u->step.groups[g].rows[r]);
-    double mean = moments_mean(&u->weights);
+    double mean = wmoments_mean(&u->weights);
     if (u->o->objective.mismatch_normalise && mean > 0)
         u->weight_mean = mean;
     return true;

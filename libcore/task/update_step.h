@@ -97,11 +97,11 @@ struct update_run {
     struct loss_denominator den; /* of an optimizer step */
     struct loss_stats stats;     /* over all epochs and minibatches */
     struct mismatch_stats mismatch;
-    struct moments weights, effective; /* of mismatch weights */
-    double weight_mean;                /* what they are divided by */
-    bool pristine;                     /* the weights are still those that were opened */
-    bool measured;                     /* the mismatch is known for the whole step */
-    double *scratch;                   /* of the longest row, for the loss */
+    struct wmoments weights, effective; /* of mismatch weights */
+    double weight_mean;                 /* what they are divided by */
+    bool pristine;                      /* the weights are still those that were opened */
+    bool measured;                      /* the mismatch is known for the whole step */
+    double *scratch;                    /* of the longest row, for the loss */
     struct update_optimizer_step *steps;
     size_t n_steps;
     uint64_t state_updates, state_steps; /* made before: updates, optimizer steps */

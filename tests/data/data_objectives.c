@@ -168,7 +168,7 @@ static struct corr corr(struct test_case *c)
 static void run_weights(struct test_case *c, const struct mismatch_options *o, bool normalise)
 {
     struct corr k = corr(c);
-    struct moments m = {0}, effective = {0};
+    struct wmoments m = {0}, effective = {0};
     for (size_t i = 0; i < k.rows; i++) {
         size_t at = i * k.width;
         mismatch_weights(o, k.train + at, k.rollout + at, k.mask + at, k.width, k.weights + at);
@@ -176,7 +176,7 @@ static void run_weights(struct test_case *c, const struct mismatch_options *o, b
         mismatch_collect_effective(o, k.weights + at, k.mask + at, k.width, &effective);
     }
     for (size_t i = 0; normalise && i < k.rows * k.width; i++)
-        k.weights[i] /= moments_mean(&m);
+        k.weights[i] /= wmoments_mean(&m);
     size_t want;
     numbers(c, c->expect, "weights", &want);
     bool by_row = want == k.rows && k.width != 1;

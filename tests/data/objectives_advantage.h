@@ -98,7 +98,7 @@ static void run_discounted(struct test_case *c, struct adv_batch *b,
 {
     size_t width = (size_t)real_or(c->expect, "T", 1);
     double *adv = blank(c, b->n * width);
-    struct moments m = {0};
+    struct wmoments m = {0};
     for (size_t i = 0; i < b->n; i++)
         advantage_collect_tokens(b->rows[i].reward, (size_t)b->rows[i].length, gamma, &m);
     for (size_t i = 0; i < b->n; i++)

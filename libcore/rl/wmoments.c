@@ -1,7 +1,7 @@
-/* moments.c - weighted moments. */
-#include "rl/moments.h"
+/* wmoments.c - weighted moments. */
+#include "rl/wmoments.h"
 
-void moments_add(struct moments *m, double x, double weight)
+void wmoments_add(struct wmoments *m, double x, double weight)
 {
     if (weight == 0)
         return;
@@ -20,14 +20,14 @@ void moments_add(struct moments *m, double x, double weight)
     sum_add(&m->xx, fma(wx, x, -wxx) + wx_lo * x);
 }
 
-double moments_mean(const struct moments *m)
+double wmoments_mean(const struct wmoments *m)
 {
     if (!m->any)
         return 0;
     return m->min == m->max ? m->min : sum_value(&m->x) / m->weight;
 }
 
-double moments_variance(const struct moments *m, bool biased)
+double wmoments_variance(const struct wmoments *m, bool biased)
 {
     double count = m->weight - (biased ? 0 : 1);
     if (!m->any || m->min == m->max || count <= 0)
