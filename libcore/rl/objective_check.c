@@ -64,12 +64,12 @@ void objective_idle(const struct objective *o, uint64_t updates, bool recompute,
                     void (*say)(void *arg, const char *text), void *arg)
 {
     const struct loss_options *l = &o->loss;
-    if (updates == 1 && loss_uses_old(l)) {
-        say(arg, "one minibatch and one epoch: the ratio is exactly 1 on every row whose old "
-                 "log-probability is this model's");
-        if (clips(l))
-            say(arg, "clipping has no effect at ratio 1");
-    }
+    if (updates == 1 && loss_uses_old(l))
+        say(arg, clips(l)
+                     ? "one minibatch and one epoch: the ratio is exactly 1 on this model's own "
+                       "rows, so neither it nor clipping has an effect there"
+                     : "one minibatch and one epoch: the ratio is exactly 1 on this model's own "
+                       "rows and has no effect there");
     if (l->kl != KL_OFF && l->kl_coef == 0)
         say(arg, "--kl without --kl-coef is measured, not trained on");
     if (o->mismatch.level != MISMATCH_OFF && !recompute)
