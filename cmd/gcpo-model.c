@@ -1,15 +1,15 @@
 /* gcpo-model - looking at model directories, comparing and making them. */
 #include "base/log.h"
-#include "task/model.h"
+#include "task/modeldir.h"
 
 #include <string.h>
 
 /* Everything that the options set. */
 static struct {
-    struct model_info_options info;
-    struct model_diff_options diff;
-    struct model_encode_options encode;
-    struct model_init_options init;
+    struct modeldir_info_options info;
+    struct modeldir_diff_options diff;
+    struct modeldir_encode_options encode;
+    struct modeldir_init_options init;
     const char *out;
     bool json, skip_special, plan;
     uint64_t steps, prompts;
@@ -52,14 +52,14 @@ static int run_info(char **operands, struct err *e)
     a.info.out = a.out;
     a.info.json = a.json;
     if (a.plan) {
-        struct model_plan_options o = {.out = a.out,
-                                       .steps = a.steps,
-                                       .prompts = a.prompts,
-                                       .samples = a.info.samples,
-                                       .max_tokens = a.info.max_tokens};
-        return model_plan(operands[0], &o, e) ? 0 : e->status;
+        struct modeldir_plan_options o = {.out = a.out,
+                                          .steps = a.steps,
+                                          .prompts = a.prompts,
+                                          .samples = a.info.samples,
+                                          .max_tokens = a.info.max_tokens};
+        return modeldir_plan(operands[0], &o, e) ? 0 : e->status;
     }
-    return model_info(operands[0], &a.info, e) ? 0 : e->status;
+    return modeldir_info(operands[0], &a.info, e) ? 0 : e->status;
 }
 
 static int run_diff(char **operands, struct err *e)
@@ -68,7 +68,7 @@ static int run_diff(char **operands, struct err *e)
     want_operands(operands, 2, 2, "diff DIR DIR");
     a.diff.out = a.out;
     a.diff.json = a.json;
-    if (!model_diff(operands[0], operands[1], &a.diff, &differ, e))
+    if (!modeldir_diff(operands[0], operands[1], &a.diff, &differ, e))
         return e->status;
     return differ ? ST_NO : 0;
 }
@@ -77,13 +77,13 @@ static int run_encode(char **operands, struct err *e)
 {
     want_operands(operands, 1, SIZE_MAX, "encode DIR [files ...]");
     a.encode.out = a.out;
-    return model_encode(operands[0], operands + 1, &a.encode, e) ? 0 : e->status;
+    return modeldir_encode(operands[0], operands + 1, &a.encode, e) ? 0 : e->status;
 }
 
 static int run_decode(char **operands, struct err *e)
 {
     want_operands(operands, 1, SIZE_MAX, "decode DIR [files ...]");
-    return model_decode(operands[0], operands + 1, a.out, a.skip_special, e) ? 0 : e->status;
+    return modeldir_decode(operands[0], operands + 1, a.out, a.skip_special, e) ? 0 : e->status;
 }
 
 static int run_init(char **operands, struct err *e)
@@ -102,7 +102,7 @@ static int run_init(char **operands, struct err *e)
     i->hidden = (int32_t)a.hidden;
     i->ff = (int32_t)a.ff;
     i->context = (int32_t)a.context;
-    return model_init(&a.init, e) ? 0 : e->status;
+    return modeldir_init(&a.init, e) ? 0 : e->status;
 }
 
 static const struct command {

@@ -1,6 +1,6 @@
 /* gcpo-score - log-probabilities of the responses in groups, under any model. */
 #include "base/log.h"
-#include "task/score.h"
+#include "task/scoring.h"
 
 #include <string.h>
 
@@ -9,14 +9,14 @@ static const char *const kvs[] = {"f32", "bf16", NULL};
 
 int main(int argc, char **argv)
 {
-    struct score_options o = {0};
+    struct scoring_options o = {0};
     struct filter f = {0};
     uint64_t threads = 0;
-    const char *as = score_as_names[SCORE_LOGPROBS], *precision = "exact", *kv = "f32";
+    const char *as = scoring_as_names[SCORING_LOGPROBS], *precision = "exact", *kv = "f32";
     const struct opt opts[] = {
         OPT_HEADING("Scoring"),
         OPT_MODEL(&o.model),
-        OPT_CHOICE(0, "as", &as, score_as_names, "the member that is written"),
+        OPT_CHOICE(0, "as", &as, scoring_as_names, "the member that is written"),
         OPT_SWITCH(0, "missing", &o.missing, "only responses that have none yet"),
         OPT_HEADING("Machine"),
         OPT_THREADS(&threads),
@@ -41,15 +41,16 @@ int main(int argc, char **argv)
     char **files = opt_parse(argc, argv, &spec);
     if (!o.model)
         opt_misuse("which model? (-m DIR)");
-    o.as = strcmp(as, score_as_names[SCORE_LOGPROBS]) == 0 ? SCORE_LOGPROBS : SCORE_REF_LOGPROBS;
+    o.as = strcmp(as, scoring_as_names[SCORING_LOGPROBS]) == 0 ? SCORING_LOGPROBS
+                                                               : SCORING_REF_LOGPROBS;
     o.engine.threads = (size_t)threads;
     o.engine.precision = strcmp(precision, "bf16") == 0 ? ENGINE_BF16 : ENGINE_EXACT;
     o.engine.kv = strcmp(kv, "bf16") == 0 ? ENGINE_KV_BF16 : ENGINE_KV_F32;
     f.opts = opts;
 
     struct err e = ERR_NONE;
-    struct score_counts c;
-    if (score_run(&o, &f, files, &c, &e)) {
+    struct scoring_counts c;
+    if (scoring_run(&o, &f, files, &c, &e)) {
         log_info("%llu groups, %llu responses, %llu tokens, mean log-probability %.4f",
                  (unsigned long long)c.groups, (unsigned long long)c.responses,
                  (unsigned long long)c.tokens, c.tokens ? c.logprob / (double)c.tokens : 0);

@@ -1,5 +1,5 @@
-/* model.c - info and diff; see model.h. */
-#include "task/model.h"
+/* modeldir.c - info and diff; see modeldir.h. */
+#include "task/modeldir.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/outfile.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *model_bytes_text(uint64_t bytes, char out[32])
+const char *modeldir_bytes_text(uint64_t bytes, char out[32])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     double x = (double)bytes;
@@ -56,7 +56,7 @@ static void put_bytes(struct printer *p, const char *name, const char *text, uin
         return;
     }
     label(p, name, text);
-    buf_printf(p->out, "%s\n", model_bytes_text(v, text_of));
+    buf_printf(p->out, "%s\n", modeldir_bytes_text(v, text_of));
 }
 
 static void put_string(struct printer *p, const char *name, const char *text, struct str v)
@@ -79,7 +79,7 @@ static void put_ids(struct printer *p, const struct engine_info *i)
 }
 
 static void print_facts(struct printer *p, const struct facts *f,
-                        const struct model_info_options *o)
+                        const struct modeldir_info_options *o)
 {
     const struct engine_info *i = &f->i;
     put_string(p, "family", "family", str_of(i->family));
@@ -130,7 +130,7 @@ static bool read_text_facts(const char *dir, struct facts *f, struct tokenizer *
     return true;
 }
 
-bool model_info(const char *dir, const struct model_info_options *o, struct err *e)
+bool modeldir_info(const char *dir, const struct modeldir_info_options *o, struct err *e)
 {
     struct facts f = {0};
     struct buf out = {0};
@@ -158,7 +158,7 @@ bool model_info(const char *dir, const struct model_info_options *o, struct err 
 /* ---- diff ---- */
 
 struct comparison {
-    const struct model_diff_options *o;
+    const struct modeldir_diff_options *o;
     struct buf out;
     size_t n, n_differ;
 };
@@ -187,8 +187,8 @@ static bool put_delta(void *arg, const struct engine_delta *d, struct err *e)
     return true;
 }
 
-bool model_diff(const char *a, const char *b, const struct model_diff_options *o, bool *differ,
-                struct err *e)
+bool modeldir_diff(const char *a, const char *b, const struct modeldir_diff_options *o,
+                   bool *differ, struct err *e)
 {
     struct comparison c = {.o = o};
     bool ok = engine_diff(a, b, put_delta, &c, e);

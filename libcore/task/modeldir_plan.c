@@ -1,8 +1,8 @@
-/* model_plan.c - what a training run will need; see model.h. */
+/* modeldir_plan.c - what a training run will need; see modeldir.h. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/outfile.h"
-#include "task/model.h"
+#include "task/modeldir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static bool done(void *arg, const struct gen_group *g, struct err *e)
 }
 
 /* Seconds for a token sampled and a token scored. */
-static bool measure(const char *dir, const struct model_plan_options *o, double *sample_s,
+static bool measure(const char *dir, const struct modeldir_plan_options *o, double *sample_s,
                     double *score_s, struct err *e)
 {
     const int32_t prompt[] = {0};
@@ -86,7 +86,7 @@ static void put_time(struct buf *b, double s)
         buf_printf(b, "%.1f h", s / 3600);
 }
 
-bool model_plan(const char *dir, const struct model_plan_options *o, struct err *e)
+bool modeldir_plan(const char *dir, const struct modeldir_plan_options *o, struct err *e)
 {
     struct engine_info i;
     double sample_s, score_s;
@@ -107,11 +107,11 @@ bool model_plan(const char *dir, const struct model_plan_options *o, struct err 
     put_time(&b, update);
     buf_printf(
         &b, " (measured with %.0f tokens/s)\n  memory  rollout %s", 1 / sample_s,
-        model_bytes_text(engine_rollout_bytes(&i, ENGINE_KV_F32, o->samples, o->max_tokens), a));
-    buf_printf(&b, ", update %s\n", model_bytes_text(engine_update_bytes(&i, o->max_tokens), a));
+        modeldir_bytes_text(engine_rollout_bytes(&i, ENGINE_KV_F32, o->samples, o->max_tokens), a));
+    buf_printf(&b, ", update %s\n", modeldir_bytes_text(engine_update_bytes(&i, o->max_tokens), a));
     buf_printf(&b, "  disk    weights %s, optimizer's state %s, records %s\n",
-               model_bytes_text(i.weights_bytes, a), model_bytes_text(moments, c),
-               model_bytes_text((uint64_t)tokens * 12, (char[32]){0}));
+               modeldir_bytes_text(i.weights_bytes, a), modeldir_bytes_text(moments, c),
+               modeldir_bytes_text((uint64_t)tokens * 12, (char[32]){0}));
     if (o->steps) {
         buf_printf(&b, "%llu steps take at most ", (unsigned long long)o->steps);
         put_time(&b, (double)o->steps * (rollout + update));

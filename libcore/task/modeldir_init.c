@@ -1,9 +1,9 @@
-/* model_init.c - a model directory from nothing but sizes and a seed; see model.h. */
+/* modeldir_init.c - a model directory from nothing but sizes and a seed; see modeldir.h. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/outfile.h"
-#include "task/model.h"
+#include "task/modeldir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,7 @@ static bool find_token(const struct tokenizer *t, const char *text, int32_t *id,
     return *id >= 0 || err_set(e, ERR_USAGE, "the tokenizer has no token \"%s\"", text);
 }
 
-static bool choose_ends(const struct model_init_options *o, const struct tokenizer *t,
+static bool choose_ends(const struct modeldir_init_options *o, const struct tokenizer *t,
                         struct engine_init *init, struct err *e)
 {
     if (o->eos.n > ENGINE_EOS_MAX)
@@ -108,7 +108,7 @@ static bool carry_files(const char *from, const char *to, struct err *e)
     return ok;
 }
 
-static bool write_model(const struct model_init_options *o, const struct engine_init *init,
+static bool write_model(const struct modeldir_init_options *o, const struct engine_init *init,
                         struct err *e)
 {
     struct outdir *d = outdir_open(o->out, e);
@@ -121,7 +121,7 @@ static bool write_model(const struct model_init_options *o, const struct engine_
     return false;
 }
 
-bool model_init(const struct model_init_options *o, struct err *e)
+bool modeldir_init(const struct modeldir_init_options *o, struct err *e)
 {
     struct engine_init init = o->init;
     struct tokenizer *t = open_tokenizer(o->tokenizer, e);

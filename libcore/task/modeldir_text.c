@@ -1,8 +1,8 @@
-/* model_text.c - encode and decode; see model.h. */
+/* modeldir_text.c - encode and decode; see modeldir.h. */
 #include "base/mem.h"
 #include "stream/reader.h"
 #include "stream/writer.h"
-#include "task/model.h"
+#include "task/modeldir.h"
 #include "base/outfile.h"
 
 #include <errno.h>
@@ -41,8 +41,8 @@ static bool read_all(char *const *files, struct buf *text, struct err *e)
     return true;
 }
 
-static bool encode_text(const char *dir, char *const *files, const struct model_encode_options *o,
-                        struct err *e)
+static bool encode_text(const char *dir, char *const *files,
+                        const struct modeldir_encode_options *o, struct err *e)
 {
     struct buf text = {0}, out = {0};
     struct ids ids = {0};
@@ -87,7 +87,7 @@ static bool encode_record(struct prompter *p, struct str line, struct arena *a, 
 }
 
 static bool encode_prompts(const char *dir, char *const *files,
-                           const struct model_encode_options *o, struct err *e)
+                           const struct modeldir_encode_options *o, struct err *e)
 {
     const struct writer_options plain = {.path = o->out, .plain = true};
     struct prompter *p = prompter_open(dir, &o->prompter, e);
@@ -117,8 +117,8 @@ static bool encode_prompts(const char *dir, char *const *files,
     return ok;
 }
 
-bool model_encode(const char *dir, char *const *files, const struct model_encode_options *o,
-                  struct err *e)
+bool modeldir_encode(const char *dir, char *const *files, const struct modeldir_encode_options *o,
+                     struct err *e)
 {
     return o->records ? encode_prompts(dir, files, o, e) : encode_text(dir, files, o, e);
 }
@@ -146,8 +146,8 @@ static bool next_id(struct str text, size_t *i, const struct tokenizer *t, int32
     return true;
 }
 
-bool model_decode(const char *dir, char *const *files, const char *out, bool skip_special,
-                  struct err *e)
+bool modeldir_decode(const char *dir, char *const *files, const char *out, bool skip_special,
+                     struct err *e)
 {
     struct buf text = {0}, decoded = {0};
     struct tokenizer *t = tokenizer_open(dir, e);

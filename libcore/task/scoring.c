@@ -1,21 +1,21 @@
-/* score.c - see score.h. */
-#include "task/score.h"
+/* scoring.c - see scoring.h. */
+#include "task/scoring.h"
 #include "base/mem.h"
 
 #include <string.h>
 
-const char *const score_as_names[] = {"logprobs", "ref_logprobs", NULL};
+const char *const scoring_as_names[] = {"logprobs", "ref_logprobs", NULL};
 
 struct score {
-    const struct score_options *o;
-    struct score_counts *counts;
+    const struct scoring_options *o;
+    struct scoring_counts *counts;
     struct engine *engine;
     enum field field;
 };
 
 /* The rows of a group that are to be scored; the others have n = 0. */
 static bool gather_rows(const struct score *s, struct group *g, struct engine_row *rows,
-                        struct score_counts *c, struct err *e)
+                        struct scoring_counts *c, struct err *e)
 {
     for (size_t i = 0; i < g->n_responses; i++) {
         const struct object *r = &g->responses[i];
@@ -40,11 +40,11 @@ static bool map(void *ctx, struct filter_item *it, struct err *e)
     const struct score *s = ctx;
     struct group *g = &it->group;
     struct engine_row *rows = arena_array(it->arena, g->n_responses, sizeof *rows);
-    struct score_counts *c = arena_alloc(it->arena, sizeof *c);
+    struct scoring_counts *c = arena_alloc(it->arena, sizeof *c);
     struct engine_group eg = {.rows = rows, .n_rows = g->n_responses};
     int32_t *prompt;
     bool has;
-    *c = (struct score_counts){.groups = 1};
+    *c = (struct scoring_counts){.groups = 1};
     it->result = c;
     if (!get_tokens(it->arena, &g->top, "", F_PROMPT_TOKENS, &has, &prompt, &eg.n_prompt, e) ||
         !gather_rows(s, g, rows, c, e))
@@ -74,7 +74,7 @@ static bool after(void *ctx, struct filter_item *it, struct err *e)
 {
     (void)e;
     const struct score *s = ctx;
-    const struct score_counts *c = it->result;
+    const struct scoring_counts *c = it->result;
     s->counts->groups += c->groups;
     s->counts->responses += c->responses;
     s->counts->tokens += c->tokens;
@@ -83,13 +83,13 @@ static bool after(void *ctx, struct filter_item *it, struct err *e)
     return true;
 }
 
-bool score_run(const struct score_options *o, struct filter *f, char *const *files,
-               struct score_counts *counts, struct err *e)
+bool scoring_run(const struct scoring_options *o, struct filter *f, char *const *files,
+                 struct scoring_counts *counts, struct err *e)
 {
     struct score s = {
-        .o = o, .counts = counts, .field = o->as == SCORE_LOGPROBS ? F_LOGPROBS : F_REF_LOGPROBS};
+        .o = o, .counts = counts, .field = o->as == SCORING_LOGPROBS ? F_LOGPROBS : F_REF_LOGPROBS};
     struct buf extra = {0};
-    *counts = (struct score_counts){0};
+    *counts = (struct scoring_counts){0};
     s.engine = engine_open(o->model, &o->engine, e);
     if (!s.engine)
         return false;
