@@ -1,6 +1,11 @@
 /* pool.c - see pool.h.  Workers spin for a few microseconds after a job, since
  * a training step is made of many short ones, and then sleep on a condition
- * variable: a busy machine is not made busier. */
+ * variable: a busy machine is not made busier.
+ *
+ * A job is over when its tasks are, not when every worker has seen it: where
+ * no worker gets to run in time, the caller has done all of it.  So a worker
+ * may come late, even in the middle of the next job, and takes tasks by
+ * a ticket that carries the job's number: a late one's compare-and-swap fails. */
 #define _GNU_SOURCE
 #include "base/pool.h"
 #include "base/mem.h"
@@ -9,6 +14,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,20 +23,21 @@ struct pool {
     size_t size;        /* threads, the caller included */
     pthread_t *threads; /* size - 1 of them */
     pthread_mutex_t lock;
-    pthread_cond_t work, done;
-    void (*fn)(void *, size_t, size_t);
+    pthread_cond_t work, all_done;
+    void (*fn)(void *, size_t, size_t); /* this and the next two change while it is closed */
     void *arg;
-    size_t n_tasks;
-    atomic_size_t next; /* the first task that nobody has taken */
-    atomic_size_t busy; /* workers that have not finished this job */
-    atomic_uint job;    /* counts jobs; workers wait for a change */
-    size_t sleeping;    /* workers inside cond_wait; under lock */
-    bool caller_sleeps; /* under lock */
-    bool closing;
+    atomic_size_t n_tasks;
+    atomic_uint_least64_t ticket; /* number of the job, and the first task that nobody has taken */
+    atomic_size_t done;           /* tasks that have ended */
+    atomic_uint job;              /* counts jobs; workers wait for a change */
+    size_t sleeping;              /* workers inside cond_wait; under lock */
+    bool caller_sleeps;           /* under lock */
+    atomic_bool closing;
     atomic_size_t ids;
 };
 
 enum { SPINS = 2000 };
+#define CLOSED UINT32_MAX
 
 static inline void relax(void)
 {
@@ -39,11 +46,32 @@ static inline void relax(void)
 #endif
 }
 
-static void take_tasks(struct pool *p, size_t worker)
+static uint64_t ticket_of(unsigned job, uint32_t task)
 {
-    size_t task;
-    while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->n_tasks)
+    return (uint64_t)job << 32 | task;
+}
+
+/* Runs tasks of this job until none is left.  Who takes the last one closes the ticket in the same
+ * step.  If the ticket is still the one that was read, the job has not ended, so what was read
+ * with it is of this job, and stays until the task is done. */
+static void take_tasks(struct pool *p, unsigned job, size_t worker)
+{
+    uint64_t t = atomic_load_explicit(&p->ticket, memory_order_acquire);
+    while (t >> 32 == job && (uint32_t)t != CLOSED) {
+        size_t n = atomic_load_explicit(&p->n_tasks, memory_order_relaxed), task = (uint32_t)t;
+        uint64_t next = ticket_of(job, task + 1 < n ? (uint32_t)task + 1 : CLOSED);
+        if (!atomic_compare_exchange_weak_explicit(&p->ticket, &t, next, memory_order_acq_rel,
+                                                   memory_order_acquire))
+            continue;
         p->fn(p->arg, task, worker);
+        if (atomic_fetch_add_explicit(&p->done, 1, memory_order_acq_rel) + 1 == n && worker != 0) {
+            pthread_mutex_lock(&p->lock);
+            if (p->caller_sleeps)
+                pthread_cond_signal(&p->all_done);
+            pthread_mutex_unlock(&p->lock);
+        }
+        t = atomic_load_explicit(&p->ticket, memory_order_acquire);
+    }
 }
 
 static void *work(void *arg)
@@ -66,13 +94,7 @@ static void *work(void *arg)
         seen = atomic_load_explicit(&p->job, memory_order_acquire);
         if (p->closing)
             return NULL;
-        take_tasks(p, worker);
-        if (atomic_fetch_sub_explicit(&p->busy, 1, memory_order_acq_rel) == 1) {
-            pthread_mutex_lock(&p->lock);
-            if (p->caller_sleeps)
-                pthread_cond_signal(&p->done);
-            pthread_mutex_unlock(&p->lock);
-        }
+        take_tasks(p, seen, worker);
     }
 }
 
@@ -98,10 +120,11 @@ struct pool *pool_open(size_t n_threads, struct err *e)
     }
     struct pool *p = xcalloc(1, sizeof *p);
     p->size = 1;
+    p->ticket = ticket_of(0, CLOSED);
     p->threads = xcalloc(n_threads, sizeof *p->threads);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
-    pthread_cond_init(&p->done, NULL);
+    pthread_cond_init(&p->all_done, NULL);
     /* Signals are for the main thread, whose handlers tidy up. */
     sigset_t all, old;
     sigfillset(&all);
@@ -130,7 +153,7 @@ void pool_close(struct pool *p)
     for (size_t i = 0; i + 1 < p->size; i++)
         pthread_join(p->threads[i], NULL);
     pthread_cond_destroy(&p->work);
-    pthread_cond_destroy(&p->done);
+    pthread_cond_destroy(&p->all_done);
     pthread_mutex_destroy(&p->lock);
     free(p->threads);
     free(p);
@@ -148,20 +171,23 @@ void pool_run(struct pool *p, size_t n_tasks, void (*fn)(void *, size_t, size_t)
             fn(arg, i, 0);
         return;
     }
+    ASSERT(n_tasks < CLOSED);
+    unsigned job = atomic_load_explicit(&p->job, memory_order_relaxed) + 1;
     p->fn = fn;
     p->arg = arg;
-    p->n_tasks = n_tasks;
-    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&p->busy, p->size - 1, memory_order_relaxed);
+    atomic_store_explicit(&p->n_tasks, n_tasks, memory_order_relaxed);
+    atomic_store_explicit(&p->done, 0, memory_order_relaxed);
+    atomic_store_explicit(&p->ticket, ticket_of(job, 0), memory_order_release);
     start_job(p);
-    take_tasks(p, 0);
-    for (int i = 0; i < SPINS && atomic_load_explicit(&p->busy, memory_order_acquire); i++)
+    take_tasks(p, job, 0);
+    for (int i = 0; i < SPINS && atomic_load_explicit(&p->done, memory_order_acquire) < n_tasks;
+         i++)
         relax();
-    if (atomic_load_explicit(&p->busy, memory_order_acquire)) {
+    if (atomic_load_explicit(&p->done, memory_order_acquire) < n_tasks) {
         pthread_mutex_lock(&p->lock);
         p->caller_sleeps = true;
-        while (atomic_load(&p->busy))
-            pthread_cond_wait(&p->done, &p->lock);
+        while (atomic_load(&p->done) < n_tasks)
+            pthread_cond_wait(&p->all_done, &p->lock);
         p->caller_sleeps = false;
         pthread_mutex_unlock(&p->lock);
     }
