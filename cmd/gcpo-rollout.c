@@ -9,8 +9,11 @@ static const char *const kvs[] = {"f32", "bf16", NULL};
 
 int main(int argc, char **argv)
 {
-    struct rollout_options o = {
-        .n = 8, .max_tokens = 1024, .gen = {.temperature = 1, .top_p = 1, .repetition_penalty = 1}};
+    static struct rollout_options o = {
+        /* static: lists live as long as the program */
+        .n = 8,
+        .max_tokens = 1024,
+        .gen = {.temperature = 1, .top_p = 1, .repetition_penalty = 1}};
     uint64_t top_k = 0, batch = 0, threads = 0;
     const char *precision = "exact", *kv = "f32";
     const struct opt opts[] = {

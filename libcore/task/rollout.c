@@ -22,7 +22,7 @@ struct rollout {
     struct writer *out, *reject;
     struct buf line; /* of the provenance */
     struct buf head; /* of the segment at hand */
-    struct pending *unused;
+    struct pending *unused, *all;
     bool segment_done, resumable, warned;
 
     /* What a killed run left: hashes of its groups.  While prompts are compared with
@@ -207,8 +207,12 @@ static bool next_line(struct rollout *r, struct str *line, struct err *e)
 static struct pending *take_pending(struct rollout *r)
 {
     struct pending *p = r->unused;
-    if (!p)
-        return xcalloc(1, sizeof *p);
+    if (!p) {
+        p = xcalloc(1, sizeof *p);
+        p->older = r->all;
+        r->all = p;
+        return p;
+    }
     r->unused = p->next;
     return p;
 }
@@ -423,9 +427,9 @@ static void leave(struct rollout *r)
 
 static void close_all(struct rollout *r)
 {
-    while (r->unused) {
-        struct pending *p = r->unused;
-        r->unused = p->next;
+    while (r->all) {
+        struct pending *p = r->all;
+        r->all = p->older;
         arena_free(&p->arena);
         free(p);
     }

@@ -12,7 +12,8 @@ struct pending {
     size_t n_prompt;
     uint64_t key;
     uint32_t round;
-    struct pending *next; /* of a list of unused ones */
+    struct pending *next;  /* of a list of unused ones */
+    struct pending *older; /* of all */
 };
 
 /* Reads a line and renders its prompt; sets id, round, prompt_tokens, max_tokens and
