@@ -46,7 +46,7 @@ static inline double exact_exp(double x)
 static inline double exact_log(double x)
 {
     if (!(x >= 2.2250738585072014e-308 && x < HUGE_VAL))
-        return NAN;
+        return (double)NAN;
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     int e = (int)(bits >> 52) - 1023;
