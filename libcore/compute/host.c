@@ -3,6 +3,7 @@
 #include "compute/host.h"
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,26 +11,32 @@
 enum { ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
 /* Large blocks ask for huge pages: weights are read in long runs, and fewer
- * misses of the TLB are a few per cent of a decode step. */
+ * misses of the TLB are a few per cent of a decode step.  Their zeros are those of fresh pages,
+ * so what is never used of a block (most of a large cache) costs nothing.  The
+ * block that calloc gave is kept just before the aligned one. */
 void *host_alloc(struct backend *b, size_t bytes, struct err *e)
 {
     (void)b;
     size_t align = bytes >= 4 * (size_t)HUGE_PAGE ? HUGE_PAGE : ALIGN;
-    void *p = NULL;
-    if (bytes > SIZE_MAX - align || posix_memalign(&p, align, bytes ? bytes : 1) != 0) {
+    size_t extra = align + sizeof(void *);
+    char *block = bytes <= SIZE_MAX - extra ? calloc(1, bytes + extra) : NULL;
+    if (!block) {
         err_set(e, ERR_DEVICE, "not enough memory (%zu bytes were asked for)", bytes);
         return NULL;
     }
+    uintptr_t first = (uintptr_t)block + sizeof(void *);
+    void **p = (void **)((first + align - 1) / align * align);
+    p[-1] = block;
     if (align == HUGE_PAGE)
         (void)madvise(p, bytes, MADV_HUGEPAGE);
-    memset(p, 0, bytes);
     return p;
 }
 
 void host_free(struct backend *b, void *p)
 {
     (void)b;
-    free(p);
+    if (p)
+        free(((void **)p)[-1]);
 }
 
 void host_copy(struct backend *b, void *to, const void *from, size_t bytes)
