@@ -43,6 +43,7 @@ int main(int argc, char **argv)
         OPT_SWITCH(0, "allow-bare-gold", &o.allow_bare,
                    "accept golds that are nothing but the answer"),
         OPT_SWITCH(0, "undo", &o.undo, "put the displaced responses back"),
+        PROMPTER_OPTIONS(&o.prompter),
         FILTER_OPTIONS(&f.io),
         OPT_END,
     };

@@ -64,8 +64,8 @@ $(P)/rl.jsonl: | $(P)/heldout.jsonl
 $(B)/chunk-0000/model.done:
 	@mkdir -p $(@D)
 	rm -rf $(@D)/model
-	gcpo-model init --family qwen2 --tokenizer $(HERE)/demo/tokenizer.json --hidden 64 --layers 3 --heads 4 --kv-heads 2 --ff 192 \
-	    --context 256 --tied --std-embed 0.05 --std 0.06 --std-out 0.0245 -s $(BASE) -o $(@D)/model
+	gcpo-model init --family qwen2 --vocab-from $(HERE)/demo/tokenizer.json --hidden 64 --layers 3 --heads 4 --kv-heads 2 --head-dim 16 --ff 192 \
+	    --context 256 --tied --std-embed 0.05 --std-in 0.06 --rope-theta 10000 -s $(BASE) -o $(@D)/model
 	gcpo-model info --digest $(@D)/model > $@.part
 	mv $@.part $@
 

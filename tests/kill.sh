@@ -11,8 +11,8 @@ cd "$dir" || exit 71
 RANDOM=20261123
 steps=4
 
-gcpo-model init --family qwen2 --tokenizer "$root/pipelines/demo/tokenizer.json" --hidden 32 --layers 2 --heads 2 --kv-heads 1 --ff 64 \
-    --context 256 --tied --std-embed 0.05 --std 0.06 --std-out 0.03 -s 5 -o base || exit 1
+gcpo-model init --family qwen2 --vocab-from "$root/pipelines/demo/tokenizer.json" --hidden 32 --layers 2 --heads 2 --kv-heads 1 --ff 64 \
+    --context 256 --tied --std-embed 0.05 --std-in 0.06 -s 5 -o base || exit 1
 awk -f "$root/pipelines/demo/problems.awk" -v seed=7 -v n=40 -v mix=1:1,3:1 -v prefix=p -v distinct=1 < /dev/null > prompts.jsonl
 
 train() { # train RUN STEPS

@@ -25,7 +25,7 @@ setup() {
         "$p" --help | grep -oE '^  (-., )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' |
             grep -vxE -- '--(progress|quiet|verbose|help|version)' | sort > "$T/help"
         # .It Fl o , -output Ar FILE    .It Fl -plain
-        grep -E '^\.It Fl ' "man/$p.1" | grep -oE ' -[a-z0-9-]+' | sed 's/^ -/--/' |
+        grep -E '^\.It Fl ' "man/$p.1" | grep -oE ' -[a-z][a-z0-9-]*' | sed 's/^ -/--/' |
             grep -vxE -- '--(progress|quiet|verbose|help|version)' | sort -u > "$T/page"
         diff "$T/help" "$T/page" || { echo "in $p"; false; }
     done

@@ -11,8 +11,8 @@ setup() { load helpers; }
 
 # A model of nothing, a run of two steps.
 small_run() {
-    gcpo-model init --family qwen2 --tokenizer "$ROOT/pipelines/demo/tokenizer.json" --hidden 32 --layers 1 --heads 2 --kv-heads 1 \
-        --ff 32 --context 128 --tied --std-embed 0.05 --std 0.06 --std-out 0.03 -o "$T/base"
+    gcpo-model init --family qwen2 --vocab-from "$ROOT/pipelines/demo/tokenizer.json" --hidden 32 --layers 1 --heads 2 --kv-heads 1 \
+        --ff 32 --context 128 --tied --std-embed 0.05 --std-in 0.06 -o "$T/base"
     awk -f "$ROOT/pipelines/demo/problems.awk" -v seed=7 -v n=20 -v mix=1:1 -v prefix=p -v distinct=1 < /dev/null > "$T/prompts.jsonl"
 }
 train() {

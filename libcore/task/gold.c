@@ -1,96 +1,28 @@
 /* gold.c - see gold.h. */
 #include "task/gold.h"
-#include "base/file.h"
 #include "task/goldfile.h"
-#include "text/tokenizer.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_MAX = 16 << 20 };
-
 struct gold_reader {
     const struct inject_options *o;
     struct goldfile *file;
-    struct tokenizer *tokenizer; /* NULL without a model */
-    struct encoder *encoder;     /* one for all threads: golds are few */
-    pthread_mutex_t lock;
-    int32_t end_token;
+    struct prompter *prompter; /* NULL without a model */
+    struct encoder *encoder;
+    pthread_mutex_t lock; /* of the two above: one for all threads, since golds are few */
 };
-
-/* ---- the end token ---- */
-
-/* A member of DIR/NAME as raw JSON in the arena; false if file or member is absent. */
-static bool config_member(struct arena *a, const char *dir, const char *name, const char *member,
-                          struct str *out, struct err *e)
-{
-    char *path = path_join(dir, name);
-    struct buf text = {0};
-    struct str value;
-    bool found = false;
-    if (file_exists(path) && file_read(path, CONFIG_MAX, &text, e)) {
-        struct str copy = {arena_strdup(a, text.p, text.n), text.n};
-        if (!json_check(copy, &value, e))
-            err_at(e, "%s: ", path);
-        else
-            found = json_get(value, member, out) && json_type(*out) != JSON_NULL;
-    }
-    buf_free(&text);
-    free(path);
-    return found;
-}
-
-/* The token that ends a turn: "eos_token" of the tokenizer's configuration (a chat
- * model's differs from the first of its end ids), else the first "eos_token_id". */
-static bool find_end_token(struct gold_reader *r, struct arena *a, struct err *e)
-{
-    const char *dir = r->o->model;
-    struct str v;
-    if (config_member(a, dir, "tokenizer_config.json", "eos_token", &v, e)) {
-        if (json_type(v) == JSON_OBJECT && !json_get(v, "content", &v))
-            return err_set(e, ERR_DATA,
-                           "%s/tokenizer_config.json: \"eos_token\" has no \"content\"", dir);
-        if (json_type(v) != JSON_STRING)
-            return err_set(e, ERR_DATA, "%s/tokenizer_config.json: \"eos_token\" is no string",
-                           dir);
-        struct str name = json_decode(a, v);
-        r->end_token = tokenizer_find(r->tokenizer, name);
-        return r->end_token >= 0 ||
-               err_set(e, ERR_DATA, "%s: the tokenizer has no end token \"%.*s\"", dir,
-                       STR_ARG(name));
-    }
-    if (e->status)
-        return false;
-    static const char *const files[] = {"generation_config.json", "config.json"};
-    for (int i = 0; i < 2; i++) {
-        struct str first;
-        int64_t id;
-        if (config_member(a, dir, files[i], "eos_token_id", &v, e)) {
-            struct json_iter it = json_iter(v);
-            if (!json_next(&it, NULL, &first))
-                first = v;
-            if (!json_i64(first, &id) || id < 0 || id > INT32_MAX)
-                return err_set(e, ERR_DATA, "%s/%s: \"eos_token_id\" is no token id", dir,
-                               files[i]);
-            r->end_token = (int32_t)id;
-            return true;
-        }
-        if (e->status)
-            return false;
-    }
-    return err_set(e, ERR_DATA, "%s: no end token is named by its configuration", dir);
-}
 
 static bool open_model(struct gold_reader *r, struct err *e)
 {
-    struct arena a = {0};
-    r->tokenizer = tokenizer_open(r->o->model, e);
-    bool ok = r->tokenizer && find_end_token(r, &a, e);
-    if (ok)
-        r->encoder = encoder_new(r->tokenizer);
-    arena_free(&a);
-    return ok;
+    r->prompter = prompter_open(r->o->model, &r->o->prompter, e);
+    if (!r->prompter)
+        return false;
+    if (prompter_end(r->prompter) < 0)
+        return err_set(e, ERR_DATA, "%s: no end token is named by its configuration", r->o->model);
+    r->encoder = encoder_new(prompter_tokenizer(r->prompter));
+    return true;
 }
 
 struct gold_reader *gold_reader_open(const struct inject_options *o, struct err *e)
@@ -115,7 +47,7 @@ void gold_reader_close(struct gold_reader *r)
         return;
     goldfile_close(r->file);
     encoder_free(r->encoder);
-    tokenizer_close(r->tokenizer);
+    prompter_close(r->prompter);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }
@@ -199,12 +131,12 @@ static bool prompt_text(const struct gold_reader *r, const struct group *g, stru
     int32_t *ids;
     size_t n;
     *text = STR("");
-    if (!r->tokenizer)
+    if (!r->prompter)
         return get_string(g->arena, &g->top, "", F_PROMPT, &has, text, e);
     if (!get_tokens(g->arena, &g->top, "", F_PROMPT_TOKENS, &has, &ids, &n, e))
         return false;
     struct buf b = {0};
-    tokenizer_decode(r->tokenizer, ids, n, false, &b);
+    tokenizer_decode(prompter_tokenizer(r->prompter), ids, n, false, &b);
     *text = raw_buf(g->arena, &b);
     buf_free(&b);
     return true;
@@ -249,24 +181,38 @@ static bool has_tokens(const struct group *g)
     return !object_is_null(&g->top, F_PROMPT_TOKENS);
 }
 
+/* A bare prompt is given the ids that gcpo-rollout would give it. */
+static bool render_prompt(struct gold_reader *r, struct group *g, struct err *e)
+{
+    int32_t *ids;
+    size_t n;
+    if (!r->prompter || !object_is_null(&g->top, F_PROMPT_TOKENS))
+        return true;
+    pthread_mutex_lock(&r->lock);
+    bool ok = prompter_render(r->prompter, g, NULL, &ids, &n, e);
+    pthread_mutex_unlock(&r->lock);
+    if (ok)
+        object_set(g->arena, &g->top, F_PROMPT_TOKENS, raw_tokens(g->arena, ids, n));
+    return ok;
+}
+
 /* The gold as ids with the end token.  Text that spells a special token stays
  * text; </think>, which is none, becomes its token.  *fits: within max_tokens. */
-static bool tokenise(const struct gold_reader *r, const struct group *g, struct gold *out,
+static bool tokenise(struct gold_reader *r, const struct group *g, struct gold *out,
                      bool *fits, struct err *e)
 {
     uint64_t max_tokens;
     bool has;
     *fits = true;
-    if (!r->tokenizer)
+    if (!r->prompter)
         return !has_tokens(g) ||
                err_set(e, ERR_USAGE, "the record carries token ids: give the model with -m");
-    struct gold_reader *own = (struct gold_reader *)r; /* the encoder is scratch, under the lock */
     struct ids ids = {0};
-    pthread_mutex_lock(&own->lock);
-    bool ok = encoder_run(own->encoder, out->text, ENCODE_NO_SPECIAL, &ids, e);
-    pthread_mutex_unlock(&own->lock);
+    pthread_mutex_lock(&r->lock);
+    bool ok = encoder_run(r->encoder, out->text, ENCODE_NO_SPECIAL, &ids, e);
+    pthread_mutex_unlock(&r->lock);
     if (ok) {
-        ids_push(&ids, r->end_token);
+        ids_push(&ids, prompter_end(r->prompter));
         out->n_tokens = ids.n;
         out->tokens = arena_array(g->arena, ids.n, sizeof *ids.p);
         memcpy(out->tokens, ids.p, ids.n * sizeof *ids.p);
@@ -291,8 +237,8 @@ static bool find_record(const struct gold_reader *r, const struct group *g, stru
     return group_id(g, &id, e) && goldfile_find(r->file, id, g->arena, from, found, e);
 }
 
-bool gold_read(const struct gold_reader *r, const struct group *g, struct gold *out,
-               enum gold_fate *fate, struct err *e)
+bool gold_read(struct gold_reader *r, struct group *g, struct gold *out, enum gold_fate *fate,
+               struct err *e)
 {
     struct arena *a = g->arena;
     struct object from;
@@ -326,6 +272,8 @@ bool gold_read(const struct gold_reader *r, const struct group *g, struct gold *
     *fate = FATE_BARE;
     if (!r->o->allow_bare && gold_is_bare(out->text, answer))
         return true;
+    if (!render_prompt(r, g, e))
+        return false;
     *fate = FATE_NO_THOUGHT;
     if (!fit_thought(r, g, answer, out, e))
         return e->status == 0;

@@ -21,9 +21,10 @@ struct gold_reader *gold_reader_open(const struct inject_options *o, struct err 
 void gold_reader_close(struct gold_reader *r); /* accepts NULL */
 
 /* *fate is FATE_INJECTED if the gold can be used, else the reason.  Everything
- * in *out lives in the group's arena.  May be called from several threads. */
-bool gold_read(const struct gold_reader *r, const struct group *g, struct gold *out,
-               enum gold_fate *fate, struct err *e) MUST_CHECK;
+ * in *out lives in the group's arena.  A usable gold of a bare prompt also gives
+ * the group its prompt_tokens.  May be called from several threads. */
+bool gold_read(struct gold_reader *r, struct group *g, struct gold *out, enum gold_fate *fate,
+               struct err *e) MUST_CHECK;
 
 /* Nothing but the answer: once markup around it is gone, no other words, lines
  * or relations are left. */

@@ -9,6 +9,7 @@
 #define TASK_INJECT_H
 
 #include "task/filter.h"
+#include "task/prompter.h"
 
 enum inject_when { INJECT_ALL_WRONG, INJECT_ALWAYS, INJECT_NEVER };
 enum inject_replace { REPLACE_LAST, REPLACE_RANDOM, REPLACE_LONGEST, REPLACE_TRUNCATED };
@@ -39,6 +40,7 @@ struct inject_options {
     enum inject_replace replace;
     enum inject_think think;
     bool allow_bare, undo;
+    struct prompter_options prompter; /* how bare prompts are shown to the model */
 };
 
 struct inject_counts {

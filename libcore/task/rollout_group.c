@@ -1,5 +1,6 @@
 /* rollout_group.c - see rollout_group.h. */
 #include "task/rollout_group.h"
+#include "task/gold.h"
 #include "base/rng.h"
 
 static bool read_round(struct pending *p, const struct rollout_options *o, struct err *e)
@@ -37,11 +38,11 @@ bool pending_read(struct pending *p, struct prompter *prompter, const struct rol
 {
     struct arena *a = &p->arena;
     struct object *top = &p->group.top;
-    struct str id;
+    struct str id, text;
     arena_reset(a);
     line = (struct str){arena_strdup(a, line.p, line.n), line.n};
     if (!group_parse(&p->group, a, line, e) ||
-        !prompter_render(prompter, &p->group, NULL, &p->prompt, &p->n_prompt, e) ||
+        !prompter_render(prompter, &p->group, &text, &p->prompt, &p->n_prompt, e) ||
         !group_id(&p->group, &id, e) || !read_round(p, o, e) || !check_prompt(p, o, vocab_size, e))
         return false;
     p->key = group_key(id);
@@ -50,6 +51,12 @@ bool pending_read(struct pending *p, struct prompter *prompter, const struct rol
     object_set(a, top, F_ROUND, raw_count(a, p->round));
     object_set(a, top, F_PROMPT_TOKENS, raw_tokens(a, p->prompt, p->n_prompt));
     object_set(a, top, F_MAX_TOKENS, raw_count(a, o->max_tokens));
+    /* Later programs do not see the rendered prompt: a response that never closes
+     * the thought opened there has no answer. */
+    if (prompt_opens_thought(text))
+        object_set(a, top, F_OPENS_THOUGHT, STR("true"));
+    else
+        object_remove(top, F_OPENS_THOUGHT);
     if (o->first_sample)
         object_set(a, top, F_FIRST_SAMPLE, raw_count(a, o->first_sample));
     else
