@@ -1,5 +1,6 @@
 /* gold.c - see gold.h. */
 #include "task/gold.h"
+#include "engine/engine.h"
 #include "task/goldfile.h"
 
 #include <pthread.h>
@@ -11,6 +12,7 @@ struct gold_reader {
     struct goldfile *file;
     struct prompter *prompter; /* NULL without a model */
     struct encoder *encoder;
+    int32_t end_token;
     pthread_mutex_t lock; /* of the two above: one for all threads, since golds are few */
 };
 
@@ -19,8 +21,16 @@ static bool open_model(struct gold_reader *r, struct err *e)
     r->prompter = prompter_open(r->o->model, &r->o->prompter, e);
     if (!r->prompter)
         return false;
-    if (prompter_end(r->prompter) < 0)
-        return err_set(e, ERR_DATA, "%s: no end token is named by its configuration", r->o->model);
+    /* The chat format's own end of a turn; else the first of the model's end ids. */
+    r->end_token = prompter_end(r->prompter);
+    struct engine_info info;
+    if (r->end_token < 0) {
+        if (!engine_inspect(r->o->model, &info, NULL, e))
+            return false;
+        if (info.n_eos == 0)
+            return err_set(e, ERR_DATA, "%s: its configuration names no end token", r->o->model);
+        r->end_token = info.eos[0];
+    }
     r->encoder = encoder_new(prompter_tokenizer(r->prompter));
     return true;
 }
@@ -198,8 +208,8 @@ static bool render_prompt(struct gold_reader *r, struct group *g, struct err *e)
 
 /* The gold as ids with the end token.  Text that spells a special token stays
  * text; </think>, which is none, becomes its token.  *fits: within max_tokens. */
-static bool tokenise(struct gold_reader *r, const struct group *g, struct gold *out,
-                     bool *fits, struct err *e)
+static bool tokenise(struct gold_reader *r, const struct group *g, struct gold *out, bool *fits,
+                     struct err *e)
 {
     uint64_t max_tokens;
     bool has;
@@ -212,7 +222,7 @@ static bool tokenise(struct gold_reader *r, const struct group *g, struct gold *
     bool ok = encoder_run(r->encoder, out->text, ENCODE_NO_SPECIAL, &ids, e);
     pthread_mutex_unlock(&r->lock);
     if (ok) {
-        ids_push(&ids, prompter_end(r->prompter));
+        ids_push(&ids, r->end_token);
         out->n_tokens = ids.n;
         out->tokens = arena_array(g->arena, ids.n, sizeof *ids.p);
         memcpy(out->tokens, ids.p, ids.n * sizeof *ids.p);
