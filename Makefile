@@ -182,7 +182,7 @@ format:
 ## demo: train a small model from nothing and show what GCPO does (5 minutes)
 .PHONY: demo
 demo: all
-	@$(MAKE) --no-print-directory -f pipelines/demo.mk BIN=$(CURDIR)/$(B)
+	@$(MAKE) --no-print-directory -j2 -f pipelines/demo.mk BIN=$(CURDIR)/$(B)
 
 # ---- installing ----
 

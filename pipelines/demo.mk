@@ -37,27 +37,27 @@ problems = awk -f $(HERE)/demo/problems.awk
 
 .PHONY: demo
 demo: $(D)/table.tsv $(D)/curves.svg
-	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) show
+	+@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) show
 
 # ---- problems ----
 
 $(P)/heldout.jsonl:
 	@mkdir -p $(@D)
-	$(problems) -v seed=999 -v n=0 -v mix=1:$(PER_TIER),2:$(PER_TIER),3:$(PER_TIER) -v prefix=heldout -v distinct=1 < /dev/null > $@.part
-	mv $@.part $@
+	@$(problems) -v seed=999 -v n=0 -v mix=1:$(PER_TIER),2:$(PER_TIER),3:$(PER_TIER) -v prefix=heldout -v distinct=1 < /dev/null > $@.part
+	@mv $@.part $@
 
 # the first 24 of each tier, for the curves
 $(P)/curve.jsonl: | $(P)/heldout.jsonl
-	awk '{ match($$0, /"tier":[0-9]/); if (n[substr($$0, RSTART, RLENGTH)]++ < 24) print }' $(P)/heldout.jsonl > $@.part
-	mv $@.part $@
+	@awk '{ match($$0, /"tier":[0-9]/); if (n[substr($$0, RSTART, RLENGTH)]++ < 24) print }' $(P)/heldout.jsonl > $@.part
+	@mv $@.part $@
 
 $(P)/skill.jsonl: | $(P)/heldout.jsonl
-	$(problems) -v seed=998 -v n=0 -v mix=2:24 -v prefix=skill -v distinct=1 $(P)/heldout.jsonl > $@.part
-	mv $@.part $@
+	@$(problems) -v seed=998 -v n=0 -v mix=2:24 -v prefix=skill -v distinct=1 $(P)/heldout.jsonl > $@.part
+	@mv $@.part $@
 
 $(P)/rl.jsonl: | $(P)/heldout.jsonl
-	$(problems) -v seed=$$((500 + $(SEED))) -v n=$$(($(STEPS) * 32)) -v mix=1:20,2:40,3:40 -v prefix=rl -v distinct=1 $(P)/heldout.jsonl > $@.part
-	mv $@.part $@
+	@$(problems) -v seed=$$((500 + $(SEED))) -v n=$$(($(STEPS) * 32)) -v mix=1:20,2:40,3:40 -v prefix=rl -v distinct=1 $(P)/heldout.jsonl > $@.part
+	@mv $@.part $@
 
 # ---- the base: supervised fine-tuning on golds, from random weights, until it is half good ----
 
@@ -67,7 +67,7 @@ $(B)/chunk-0000/model.done:
 	gcpo-model init --family qwen2 --vocab-from $(HERE)/demo/tokenizer.json --hidden 64 --layers 3 --heads 4 --kv-heads 2 --head-dim 16 --ff 192 \
 	    --context 256 --tied --std-embed 0.05 --std-in 0.06 --rope-theta 10000 -s $(BASE) -o $(@D)/model
 	gcpo-model info --digest $(@D)/model > $@.part
-	mv $@.part $@
+	@mv $@.part $@
 
 chunk = $(B)/chunk-$(shell printf %04d $1)
 
@@ -77,7 +77,7 @@ PREV := $(call chunk,$(shell expr $(CHUNK) - 1))
 
 $(C)/golds.jsonl.zst: | $(P)/heldout.jsonl $(PREV)/model.done
 	@mkdir -p $(@D)
-	$(problems) -v seed=$$((10000 * $(BASE) + $(CHUNK))) -v n=1600 -v mix=1:86,2:10,5:4 -v prefix=sft $(P)/heldout.jsonl | \
+	@$(problems) -v seed=$$((10000 * $(BASE) + $(CHUNK))) -v n=1600 -v mix=1:86,2:10,5:4 -v prefix=sft $(P)/heldout.jsonl | \
 	    gcpo-verify | gcpo-inject-gold -m $(PREV)/model --when always -o $@
 
 $(C)/model.done: | $(C)/golds.jsonl.zst
@@ -86,17 +86,17 @@ $(C)/model.done: | $(C)/golds.jsonl.zst
 	    --warmup 50 --decay cosine --decay-steps 1000 --lr-end 0.1 --minibatches 25 -j $(THREADS) \
 	    -o $(C)/model --state-out $(C)/state --metrics $(C)/metrics.jsonl $(C)/golds.jsonl.zst
 	gcpo-model info --digest $(C)/model > $@.part
-	mv $@.part $@
+	@mv $@.part $@
 
 $(C)/skill.json: | $(C)/model.done $(P)/skill.jsonl
 	gcpo-rollout -m $(C)/model -n 8 --max-tokens 40 -j $(THREADS) $(P)/skill.jsonl | gcpo-verify | gcpo-stat --json > $@.part
-	mv $@.part $@
+	@mv $@.part $@
 	rm -rf $(if $(filter 1,$(CHUNK)),,$(PREV)/model $(PREV)/state) $(C)/golds.jsonl.zst
 endif
 
 # Stops by skill, not by count: the step at which a model begins to calculate moves with the seed.
 $(B)/model.done: | $(P)/skill.jsonl $(B)/chunk-0000/model.done
-	@for c in $$(seq 1 40); do \
+	+@for c in $$(seq 1 40); do \
 	    dir=$(B)/chunk-$$(printf %04d $$c); \
 	    [ -e $$dir/skill.json ] || $(MAKE) -f $(firstword $(MAKEFILE_LIST)) CHUNK=$$c $$dir/skill.json > $(B)/log 2>&1 || { tail -5 $(B)/log; exit 1; }; \
 	    skill=$$(jq -r '$(mean8)' $$dir/skill.json); \
@@ -113,36 +113,38 @@ mean8 = (.all // .).mean.value
 
 run = $(MAKE) -f $(HERE)/train.mk RUN=$(D)/$1 MODEL=$(B)/model PROMPTS=$(P)/rl.jsonl STEPS=$(STEPS) ALGO=$2 N=8 PER_STEP=32 MAX_TOKENS=40 \
     LR=2e-4 WARMUP=40 DECAY=linear DECAY_STEPS=640 LR_END=0.1 MINIBATCHES=8 BETA2=0.99 SEED=$(SEED) \
-    DEV=$(P)/curve.jsonl EVAL_EVERY=20 THREADS=$(THREADS)
+    DEV=$(P)/curve.jsonl EVAL_EVERY=20 THREADS=$(THREADS) BIN=$(BIN)
 
 last := step-$(shell printf %04d $(STEPS))
 
 $(D)/gcpo/$(last)/model.done: | $(B)/model.done $(P)/rl.jsonl $(P)/curve.jsonl
-	@$(call run,gcpo,gcpo) > $(D)/gcpo.log 2>&1 || { tail -5 $(D)/gcpo.log; exit 1; }
+	@echo 'GCPO:        $(STEPS) steps of 32 prompts with 8 responses each (follow it: tail -f $(D)/gcpo.log)'
+	+@$(call run,gcpo,gcpo) > $(D)/gcpo.log 2>&1 || { tail -5 $(D)/gcpo.log; exit 1; }
 
 $(D)/dapo/$(last)/model.done: | $(B)/model.done $(P)/rl.jsonl $(P)/curve.jsonl
-	@$(call run,dapo,dapo-loss) > $(D)/dapo.log 2>&1 || { tail -5 $(D)/dapo.log; exit 1; }
+	@echo "DAPO's loss: $(STEPS) steps of 32 prompts with 8 responses each (follow it: tail -f $(D)/dapo.log)"
+	+@$(call run,dapo,dapo-loss) > $(D)/dapo.log 2>&1 || { tail -5 $(D)/dapo.log; exit 1; }
 
 # ---- what came of it ----
 
-test = $(MAKE) -f $(HERE)/eval.mk MODEL=$1 PROMPTS=$(P)/heldout.jsonl OUT=$(D)/test-$2 N=8 MAX_TOKENS=40 SEED=12345 BY=tier THREADS=$(THREADS)
+test = $(MAKE) -f $(HERE)/eval.mk MODEL=$1 PROMPTS=$(P)/heldout.jsonl OUT=$(D)/test-$2 N=8 MAX_TOKENS=40 SEED=12345 BY=tier THREADS=$(THREADS) BIN=$(BIN)
 
 $(D)/test-base/stat.json: | $(B)/model.done $(P)/heldout.jsonl
-	@$(call test,$(B)/model,base) > /dev/null
+	+@$(call test,$(B)/model,base) > /dev/null
 
 $(D)/test-gcpo/stat.json: | $(D)/gcpo/$(last)/model.done
-	@$(call test,$(D)/gcpo/$(last)/model,gcpo) > /dev/null
+	+@$(call test,$(D)/gcpo/$(last)/model,gcpo) > /dev/null
 
 $(D)/test-dapo/stat.json: | $(D)/dapo/$(last)/model.done
-	@$(call test,$(D)/dapo/$(last)/model,dapo) > /dev/null
+	+@$(call test,$(D)/dapo/$(last)/model,dapo) > /dev/null
 
 # $1: a model's name; its rows of the table
 rows = jq -r '.cells[] | ["$1", .value, (.stat.mean.value * 10000 | round / 10000), (.stat.pass[] | select(.k == 8) | .value * 10000 | round / 10000)] | @tsv' \
        $(D)/test-$1/stat.json
 
 $(D)/table.tsv: | $(D)/test-base/stat.json $(D)/test-dapo/stat.json $(D)/test-gcpo/stat.json
-	{ printf 'model\ttier\tmean@8\tpass@8\n'; $(call rows,base); $(call rows,dapo); $(call rows,gcpo); } > $@.part
-	mv $@.part $@
+	@{ printf 'model\ttier\tmean@8\tpass@8\n'; $(call rows,base); $(call rows,dapo); $(call rows,gcpo); } > $@.part
+	@mv $@.part $@
 
 # tier 3 by steps: the first line of the curves is the base
 curve = for f in $(D)/$1/eval/*.json; do \
@@ -150,25 +152,18 @@ curve = for f in $(D)/$1/eval/*.json; do \
         done
 
 $(D)/curves.tsv: | $(D)/table.tsv
-	{ printf 'model\tstep\ttier\tmean@8\n'; $(call curve,dapo); $(call curve,gcpo); } > $@.part
-	mv $@.part $@
+	@{ printf 'model\tstep\ttier\tmean@8\n'; $(call curve,dapo); $(call curve,gcpo); } > $@.part
+	@mv $@.part $@
 
 $(D)/curves.svg: | $(D)/curves.tsv
-	awk -f $(HERE)/demo/curves.awk $(D)/curves.tsv > $@.part
-	mv $@.part $@
-
-first_wrong = zstdcat $1 | jq -c 'select(.gold_fate == "injected")' | sed -n 1p
+	@awk -f $(HERE)/demo/curves.awk $(D)/curves.tsv > $@.part
+	@mv $@.part $@
 
 .PHONY: show
 show:
 	@echo; echo 'One group of step 1 in which every response was wrong, and what GCPO made of it:'; echo
-	@$(call first_wrong,$(D)/gcpo/step-0001/step.jsonl.zst) | jq -r '"  prompt   " + (.prompt | rtrimstr("\n")) + "    answer " + .answer, \
-	    "  before   after    advantage  response", \
-	    (.responses[] | "  " + (.replaced.verdict // .verdict | .[0:9] | . + " " * (9 - length)) + \
-	        (if .source == "gold" then "gold     " else (.verdict | . + " " * (9 - length)) end) + \
-	        (.advantage * 10000 | round / 10000 | tostring | . + " " * (11 - length)) + (.text | gsub("\n"; "  "))), \
-	    (.responses[] | select(.source == "gold") | "  displaced: " + (.replaced.text | gsub("\n"; "  ")))'
-	@echo; echo 'Held-out problems, 8 responses each (tier 3: equations, of which the base had never seen one with two operations):'; echo
+	@zstdcat $(D)/gcpo/step-0001/step.jsonl.zst | jq -c 'select(.gold_fate == "injected")' | sed -n 1p | jq -rf $(HERE)/demo/group.jq
+	@echo; echo 'Held-out problems, 8 responses each.  Tier 3 is equations with two operations, of which the base had seen none:'; echo
 	@awk -F'\t' 'NR == 1 { printf "  %-6s %5s %8s %8s\n", $$1, $$2, $$3, $$4; next } { printf "  %-6s %5s %7.1f%% %7.1f%%\n", $$1, $$2, 100 * $$3, 100 * $$4 }' $(D)/table.tsv
 	@echo; echo 'Files:'; \
 	echo '  $(D)/table.tsv, $(D)/curves.svg      the table and the learning curves'; \

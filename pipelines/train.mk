@@ -26,6 +26,9 @@ ALGO ?= gcpo
 include $(HERE)/defaults.mk
 export PATH := $(if $(BIN),$(BIN):)$(PATH)
 
+empty :=
+space := $(empty) $(empty)
+
 need = $(if $($1),,$(error $1= is missing: $2))
 $(call need,RUN,the folder of this run)
 $(call need,MODEL,the model directory to start from)
@@ -42,15 +45,16 @@ $(foreach v,$(FIXED),$v := $(strip $($v))
 )
 endef
 
-rollout_options = -n $(N) --max-tokens $(MAX_TOKENS) --temperature $(TEMPERATURE) --top-p $(TOP_P) -s $(SEED) -j $(THREADS) \
-                  $(if $(MEMORY),--memory $(MEMORY)) $(ROLLOUT)
-update_options  = --algo $(or $(PRESET),$(ALGO)) --lr $(LR) --warmup $(WARMUP) --decay $(DECAY) --decay-steps $(DECAY_STEPS) --lr-end $(LR_END) \
+# $1: responses per prompt  $2: seed
+rollout_options = $(strip -n $1 --max-tokens $(MAX_TOKENS) --temperature $(TEMPERATURE) --top-p $(TOP_P) -s $2 -j $(THREADS) \
+                  $(if $(MEMORY),--memory $(MEMORY)) $(ROLLOUT))
+update_options  = $(strip --algo $(or $(PRESET),$(ALGO)) --lr $(LR) --warmup $(WARMUP) --decay $(DECAY) --decay-steps $(DECAY_STEPS) --lr-end $(LR_END) \
                   --minibatches $(MINIBATCHES) --epochs $(EPOCHS) --beta1 $(BETA1) --beta2 $(BETA2) --weight-decay $(WEIGHT_DECAY) \
-                  --max-grad-norm $(CLIP_GRAD) -s $(SEED) -j $(THREADS) $(if $(MEMORY),--memory $(MEMORY)) $(UPDATE)
+                  --max-grad-norm $(CLIP_GRAD) -s $(SEED) -j $(THREADS) $(if $(MEMORY),--memory $(MEMORY)) $(UPDATE))
 
 .PHONY: train
 train: $(RUN)/params.ok
-	@exec 9>'$(RUN)/.lock'; \
+	+@exec 9>>'$(RUN)/.lock'; \
 	flock -n 9 || { echo "train.mk: $(RUN) is in use by process $$(cat '$(RUN)/.lock')" >&2; exit 73; }; \
 	echo $$PPID > '$(RUN)/.lock'; \
 	$(MAKE) -f $(firstword $(MAKEFILE_LIST)) steps
@@ -61,11 +65,11 @@ $(RUN)/params.ok: export PARAMS = $(params)
 $(RUN)/params.ok:
 	@mkdir -p '$(RUN)'; \
 	if [ -e '$(RUN)/params.mk' ]; then \
-	    diff <(sed 's/ *$$//; /^$$/d' <<< "$$PARAMS") '$(RUN)/params.mk' > /dev/null || { \
+	    diff <(sed 's/^ *//; s/ *$$//; /^$$/d' <<< "$$PARAMS") '$(RUN)/params.mk' > /dev/null || { \
 	        echo 'train.mk: $(RUN) was started with other parameters (> then, < now):' >&2; \
-	        diff <(sed 's/ *$$//; /^$$/d' <<< "$$PARAMS") '$(RUN)/params.mk' >&2 || true; exit 65; }; \
+	        diff <(sed 's/^ *//; s/ *$$//; /^$$/d' <<< "$$PARAMS") '$(RUN)/params.mk' >&2 || true; exit 65; }; \
 	else \
-	    sed 's/ *$$//; /^$$/d' <<< "$$PARAMS" > '$(RUN)/.params.mk.part'; \
+	    sed 's/^ *//; s/ *$$//; /^$$/d' <<< "$$PARAMS" > '$(RUN)/.params.mk.part'; \
 	    mv '$(RUN)/.params.mk.part' '$(RUN)/params.mk'; \
 	    gcpo-model info --plan '$(MODEL)' --steps $(STEPS) -n $(N) --prompts $(PER_STEP) --max-tokens $(MAX_TOKENS) >&2; \
 	fi
@@ -79,10 +83,10 @@ $(RUN)/$1/prompts.jsonl.zst: | $(RUN)/$2/model.done
 	gcpo-prompts -k $3 --prompts $(PER_STEP) -s $(SEED) -o $$@ $(PROMPTS)
 
 $(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
-	gcpo-rollout -m $4 $(rollout_options) -o $$@ $(RUN)/$1/prompts.jsonl.zst
+	gcpo-rollout -m $4 $(call rollout_options,$(N),$(SEED)) -o $$@ $(RUN)/$1/prompts.jsonl.zst
 
 $(RUN)/$1/step.jsonl.zst: | $(RUN)/$1/rollouts.jsonl.zst
-	gcpo-verify $(VERIFY) $(RUN)/$1/rollouts.jsonl.zst | gcpo-inject-gold -m $4 $(INJECT) | gcpo-advantage $(ADVANTAGE) -o $$@
+	gcpo-verify $(addsuffix $(space),$(VERIFY))$(RUN)/$1/rollouts.jsonl.zst | gcpo-inject-gold -m $4 $(INJECT) | gcpo-advantage $(addsuffix $(space),$(ADVANTAGE))-o $$@
 
 $(RUN)/$1/model.done: | $(RUN)/$1/step.jsonl.zst
 	rm -rf $(RUN)/$1/model $(RUN)/$1/state
@@ -118,7 +122,7 @@ evals := $(if $(DEV),$(sort $(STEPS) $(if $(filter-out 0,$(EVAL_EVERY)),0 $(shel
 define evaluation
 $(RUN)/eval/$(shell printf %04d $1).json: | $(RUN)/$(call pad,$1)/model.done
 	@mkdir -p $$(@D)
-	gcpo-rollout -m $2 $(rollout_options) -n $(EVAL_N) -s $(EVAL_SEED) $(DEV) | gcpo-verify $(VERIFY) | \
+	gcpo-rollout -m $2 $(call rollout_options,$(EVAL_N),$(EVAL_SEED)) $(DEV) | gcpo-verify $(VERIFY) | \
 	    gcpo-stat --json --by tier > $$@.part
 	mv $$@.part $$@
 endef
