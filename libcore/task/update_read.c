@@ -24,12 +24,16 @@ bool update_at(const struct update_group *g, struct err *e)
 
 /* ---- heads ---- */
 
-/* A member of gcpo-rollout's line; false if there is none. */
+/* What gcpo-rollout's line says, as a member or as an option; false if it does not. */
 static bool rollout_says(struct str head, const char *name, struct str *text)
 {
-    struct str line, value;
-    if (!provenance_find(head, "gcpo-rollout", &line) || !json_get(line, name, &value) ||
-        json_type(value) != JSON_STRING)
+    struct str line, options, value;
+    if (!provenance_find(head, "gcpo-rollout", &line))
+        return false;
+    bool has = json_get(line, name, &value) ||
+               (json_get(line, "options", &options) && json_type(options) == JSON_OBJECT &&
+                json_get(options, name, &value));
+    if (!has || json_type(value) != JSON_STRING)
         return false;
     *text = str_slice(value, 1, value.n - 1);
     return true;
