@@ -230,3 +230,52 @@ CASES
         done
     done
 }
+
+@test "the contract of all programs: inputs that are none, outputs that fail" {
+    r() { gcpo-rollout -m "$m" -n 1 --max-tokens 3 "$@"; }
+    run -65 --separate-stderr bash -c "gcpo-rollout -m '$m' < /dev/null"
+    [ -z "$output" ]
+    [ "$stderr" = "gcpo-rollout: standard input: zero bytes of input (did the program before it fail?)" ]
+    run -66 --separate-stderr r "$T/none"
+    [ "$stderr" = "gcpo-rollout: $T/none: cannot open: No such file or directory" ]
+    run -66 r "$T"
+    run -66 r -o "$T/out" "$T/prompts" "$T/none"
+    [ ! -e "$T/out" ]
+    rm -f "$T/.out.part"
+    head -c 0 "$T/prompts" | zstd -c > "$T/empty.zst"
+    run -0 --separate-stderr r -o "$T/out" "$T/empty.zst"
+    [ -z "$(zstd -dc "$T/out")" ]
+    rm "$T/out"
+    gcpo-rollout -m "$m" -n 0 "$T/prompts" > "$T/whole"
+    n=$(stat -c %s "$T/whole")
+    for at in 1 100 $((n / 2)) $((n - 1)); do
+        head -c "$at" "$T/whole" > "$T/cut"
+        run -65 r -o "$T/out" "$T/cut"
+        [ ! -e "$T/out" ]
+        rm -f "$T/.out.part"
+    done
+    run -73 --separate-stderr r -o "$T" "$T/prompts"
+    [ "$stderr" = "gcpo-rollout: $T: is a directory" ]
+    run -73 r -o "$T/no/such" "$T/prompts"
+    run -74 r -o /dev/full "$T/prompts"
+    run -74 bash -c "gcpo-rollout -m '$m' -n 1 --max-tokens 3 '$T/prompts' > /dev/full"
+    run -0 --separate-stderr bash -c "gcpo-rollout -m '$m' --plain --max-tokens 3 '$T/prompts' | head -c 1 > /dev/null"
+    [ -z "$stderr" ]
+}
+
+@test "segments map to segments" {
+    head -n 5 "$T/prompts" | gcpo-rollout -m "$m" -n 0 > "$T/a"
+    tail -n +6 "$T/prompts" | gcpo-rollout -m "$m" -n 0 > "$T/b"
+    gcpo-rollout -m "$m" -n 2 --max-tokens 5 -o "$T/ra" "$T/a"
+    gcpo-rollout -m "$m" -n 2 --max-tokens 5 -o "$T/rb" "$T/b"
+    gcpo-rollout -m "$m" -n 2 --max-tokens 5 -o "$T/rab" <(cat "$T/a" "$T/b")
+    cat "$T/ra" "$T/rb" | cmp - "$T/rab"
+    zstd -tq "$T/rab"
+    n=$(stat -c %s "$T/rab")
+    for at in $((n / 4)) $((n / 2)) $((3 * n / 4)) $((n - 5)); do # killed in the first or in the second
+        head -c "$at" "$T/rab" > "$T/.out.part"
+        gcpo-rollout -m "$m" -n 2 --max-tokens 5 -o "$T/out" <(cat "$T/a" "$T/b")
+        cmp "$T/rab" "$T/out"
+        rm "$T/out"
+    done
+}

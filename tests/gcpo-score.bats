@@ -59,3 +59,20 @@ CASES
     run -64 gcpo-score "$T/groups"
     run -66 gcpo-score -m "$T/none" "$T/groups"
 }
+
+@test "the contract of all programs: inputs that are none, outputs that fail" {
+    run -65 --separate-stderr bash -c "gcpo-score -m '$m' < /dev/null"
+    [ "$stderr" = "gcpo-score: standard input: zero bytes of input (did the program before it fail?)" ]
+    run -66 --separate-stderr score "$T/none"
+    [ "$stderr" = "gcpo-score: $T/none: cannot open: No such file or directory" ]
+    gcpo-score -m "$m" "$T/groups" > "$T/whole"
+    head -c $(($(stat -c %s "$T/whole") / 2)) "$T/whole" > "$T/cut"
+    run -65 gcpo-score -m "$m" -o "$T/out" "$T/cut"
+    [ ! -e "$T/out" ] && [ ! -e "$T/.out.part" ]
+    run -73 gcpo-score -m "$m" -o "$T" "$T/groups"
+    run -74 gcpo-score -m "$m" -o /dev/full "$T/groups"
+    head -n 4 "$T/groups" | gcpo-score -m "$m" > "$T/a"
+    tail -n +5 "$T/groups" | gcpo-score -m "$m" > "$T/b"
+    gcpo-score -m "$m" <(cat "$T/a" "$T/b") > "$T/ab"
+    { gcpo-score -m "$m" "$T/a"; gcpo-score -m "$m" "$T/b"; } | cmp - "$T/ab"
+}
