@@ -1,23 +1,20 @@
 /* answer.c - the door: types of answers, references, judgements. */
 #include "answer/answer.h"
 #include "answer/extract.h"
-#include "answer/plain.h"
+#include "answer/math.h"
+#include "answer/pattern.h"
 #include "answer/prose.h"
-#include "answer/scan.h"
-#include "answer/words.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <string.h>
 
 struct answer_reference {
     struct answer_options o;
-    struct str raw, text;
-    const char *bad; /* why it cannot be read; NULL: it can */
-    bool choice;     /* it is one letter */
+    struct str raw, text; /* as it was given, and the answer in it */
+    const char *bad;      /* why it cannot be read; NULL: it can */
+    bool choice;          /* it is a letter */
     struct str letter;
-    bool is_plain;
-    struct plain plain;
+    struct math_reference *math; /* ANSWER_MATH, ANSWER_NUMBER */
+    struct answer_pattern *pattern;
 };
 
 struct answer_options answer_defaults(void)
@@ -28,16 +25,22 @@ struct answer_options answer_defaults(void)
     return o;
 }
 
-/* ---- text ---- */
-
-static bool same_text(struct str a, struct str b)
-{
-    a = str_trim(a);
-    b = str_trim(b);
-    return str_eq(a, b);
-}
-
 /* ---- references ---- */
+
+static void read_answer(struct answer_reference *r, struct arena *a)
+{
+    struct extraction x;
+    extract_reference(a, r->raw, &r->o, &x);
+    r->text = x.text;
+    r->bad = x.found ? NULL : x.why;
+    if (r->bad)
+        return;
+    r->choice = prose_choice(r->text, r->o.strings, r->o.n_strings, &r->letter);
+    if (r->o.type == ANSWER_CHOICE)
+        r->bad = r->choice ? NULL : "reference:choice";
+    else
+        r->math = math_reference_new(a, r->text, &r->o, &r->bad);
+}
 
 struct answer_reference *answer_reference_new(struct arena *a, struct str answer,
                                               const struct answer_options *o)
@@ -45,76 +48,76 @@ struct answer_reference *answer_reference_new(struct arena *a, struct str answer
     struct answer_reference *r = arena_alloc(a, sizeof *r);
     memset(r, 0, sizeof *r);
     r->o = *o;
-    r->raw = str_trim(answer);
-    r->raw.p = arena_strdup(a, r->raw.p ? r->raw.p : "", r->raw.n);
+    answer = str_trim(answer);
+    r->raw = (struct str){arena_strdup(a, answer.n ? answer.p : "", answer.n), answer.n};
     r->text = r->raw;
-    if (o->type == ANSWER_MATH || o->type == ANSWER_NUMBER || o->type == ANSWER_CHOICE) {
-        struct extraction x;
-        extract_reference(a, r->raw, o, &x);
-        r->text = x.text;
-        if (!x.found)
-            r->bad = x.why;
-    } else if (!r->raw.n) {
+    if (!answer.n)
         r->bad = "extract:empty";
-    }
-    if (r->bad)
-        return r;
-    r->choice = prose_choice(r->text, o->strings, o->n_strings, &r->letter);
-    r->is_plain = plain_read(r->text, &r->plain);
+    else if (o->type == ANSWER_REGEX)
+        r->pattern = answer_pattern_new(a, r->raw, &r->bad);
+    else if (o->type != ANSWER_EXACT)
+        read_answer(r, a);
     return r;
 }
 
 /* ---- judging ---- */
 
-static bool decide(struct answer_judgement *out, bool equal, const char *why)
+static void decide(struct answer_judgement *out, bool equal, const char *yes, const char *no)
 {
     out->verdict = equal ? ANSWER_IS_CORRECT : ANSWER_IS_WRONG;
-    out->why = why;
-    return equal;
+    out->why = equal ? yes : no;
 }
 
-static void compare_math(const struct answer_reference *r, struct arena *a, struct str text,
-                         struct answer_judgement *out)
+/* A gold that is a letter: the response's letter decides, if it has one. */
+static bool by_choice(const struct answer_reference *r, struct answer_judgement *out)
 {
-    struct plain p;
-    (void)a;
-    if (same_text(r->text, text) || same_text(r->raw, text)) {
-        decide(out, true, "equal:text");
-        return;
-    }
-    if (r->is_plain && plain_read(text, &p)) {
-        enum plain_answer d = plain_compare(&r->plain, &p);
-        if (d != PLAIN_UNDECIDED) {
-            decide(out, d == PLAIN_EQUAL, d == PLAIN_EQUAL ? "equal:number" : "differ:number");
-            return;
-        }
-    }
-    decide(out, false, "differ:text");
+    struct str letter;
+    if (!r->choice || !prose_choice(out->extracted, r->o.strings, r->o.n_strings, &letter))
+        return false;
+    decide(out, str_eq(letter, r->letter), "equal:choice", "differ:choice");
+    return true;
+}
+
+static void absent(struct answer_judgement *out, enum answer_verdict verdict, const char *why)
+{
+    *out = (struct answer_judgement){verdict, false, {NULL, 0}, why};
 }
 
 void answer_judge_bare(const struct answer_reference *r, struct arena *a, struct str answer,
                        struct answer_judgement *out)
 {
-    *out = (struct answer_judgement){ANSWER_BAD_REFERENCE, true, str_trim(answer), r->bad};
-    if (r->bad)
+    if (r->bad) {
+        absent(out, ANSWER_BAD_REFERENCE, r->bad);
         return;
-    compare_math(r, a, out->extracted, out);
+    }
+    *out = (struct answer_judgement){ANSWER_IS_WRONG, true, str_trim(answer), NULL};
+    if (!out->extracted.n) {
+        absent(out, ANSWER_IS_ABSENT, "extract:empty");
+    } else if (r->o.type == ANSWER_REGEX) {
+        decide(out, answer_pattern_match(r->pattern, a, out->extracted), "equal:regex",
+               "differ:regex");
+    } else if (str_eq(out->extracted, r->text) || str_eq(out->extracted, r->raw)) {
+        decide(out, true, "equal:text", "");
+    } else if (r->o.type == ANSWER_EXACT) {
+        decide(out, false, "", "differ:text");
+    } else if (!by_choice(r, out)) {
+        if (r->math)
+            math_judge(r->math, a, out);
+        else
+            decide(out, false, "", "differ:choice");
+    }
 }
 
 void answer_judge(const struct answer_reference *r, struct arena *a, struct str response,
                   struct answer_judgement *out)
 {
     struct extraction x;
-    if (r->o.type == ANSWER_EXACT || r->o.type == ANSWER_REGEX)
+    extract_response(a, response, &r->o, r->choice, &x);
+    bool whole = r->o.type == ANSWER_EXACT || r->o.type == ANSWER_REGEX;
+    if (!x.found && whole && strcmp(x.why, "extract:none") == 0 && !r->o.require_box)
         x = (struct extraction){true, str_trim(response), NULL};
+    if (x.found)
+        answer_judge_bare(r, a, x.text, out);
     else
-        extract_response(a, response, &r->o, r->choice, &x);
-    if (!x.found) {
-        *out = (struct answer_judgement){r->bad ? ANSWER_BAD_REFERENCE : ANSWER_IS_ABSENT,
-                                         false,
-                                         {NULL, 0},
-                                         r->bad ? r->bad : x.why};
-        return;
-    }
-    answer_judge_bare(r, a, x.text, out);
+        absent(out, r->bad ? ANSWER_BAD_REFERENCE : ANSWER_IS_ABSENT, r->bad ? r->bad : x.why);
 }

@@ -22,6 +22,8 @@ enum {
     ANSWER_SIGNS_MAX = 5,          /* plus-minus signs in one expression */
     ANSWER_WORK_MAX = 60000,       /* units of evaluation; a unit is about 50 ns */
     ANSWER_BOXES_MAX = 64,         /* boxes looked at, from the end */
+    ANSWER_REGEX_STEPS = 100000,   /* PCRE2 match limit */
+    ANSWER_REGEX_DEPTH = 1000,     /* PCRE2 backtracking depth */
 };
 
 enum limit {
