@@ -198,8 +198,7 @@ bool engine_logits(struct engine *g, const int32_t *tokens, size_t n, float *log
 
 struct trainer_options {
     struct engine_options engine;
-    size_t
-        micro_tokens; /* positions of one micro-batch; 0: 4096.  Bears on the last bits of sums */
+    size_t micro_tokens; /* positions of a micro-batch; 0: 2048.  Bears on the last bits */
     double beta1, beta2; /* of AdamW */
     double eps;          /* outside the root */
     double weight_decay;
@@ -233,8 +232,8 @@ struct trainer_plan {
 };
 
 /* Plans for groups like these, whichever minibatches they are cut into, and
- * takes the memory.  ERR_DEVICE if it does not fit, saying what would.  Called
- * before any of the functions below; again when longer groups come. */
+ * takes the memory.  ERR_DEVICE if it does not fit.  What follows does this for
+ * itself where it was not done, or longer groups come. */
 bool trainer_prepare(struct trainer *t, const struct engine_group *groups, size_t n_groups,
                      struct trainer_plan *plan, struct err *e) MUST_CHECK;
 

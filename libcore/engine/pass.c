@@ -260,13 +260,20 @@ static void run_backward(const struct batch *b, bool entropy)
                           w->d_ids, b->m, w->back.dx);
 }
 
-static bool check_prepared(const struct trainer *t, struct err *e)
+/* Room for every micro-batch. */
+static bool make_room(struct trainer *t, size_t longest, struct err *e)
 {
     const struct workspace *w = &t->w;
-    for (size_t i = 0; i < t->packing.n_micros; i++)
-        if (t->packing.micros[i].tokens > w->tokens || t->packing.micros[i].pages > w->pages)
-            return err_set(e, ERR_BUG, "micro-batches are larger than what was prepared");
-    return true;
+    size_t tokens = 0, pages = 0;
+    for (size_t i = 0; i < t->packing.n_micros; i++) {
+        const struct micro *m = &t->packing.micros[i];
+        tokens = m->tokens > tokens ? m->tokens : tokens;
+        pages = m->pages > pages ? m->pages : pages;
+    }
+    if (tokens <= w->tokens && pages <= w->pages)
+        return model_reserve_positions(&t->model, longest, e);
+    return trainer_fit(t, tokens > w->tokens ? tokens : w->tokens,
+                       pages > w->pages ? pages : w->pages, longest, NULL, e);
 }
 
 static bool wants_entropy(const struct engine_group *groups, size_t n_groups)
@@ -285,7 +292,7 @@ static bool run(struct trainer *t, const struct engine_group *groups, size_t n_g
     if (!check_groups(&t->c.info, groups, n_groups, &longest, e))
         return false;
     pack_groups(&t->packing, groups, n_groups, t->micro_tokens);
-    if (!check_prepared(t, e) || !model_reserve_positions(&t->model, longest, e))
+    if (!make_room(t, longest, e))
         return false;
     for (size_t i = 0; i < t->packing.n_micros; i++) {
         struct batch b = {.t = t, .groups = groups, .micro = &t->packing.micros[i]};

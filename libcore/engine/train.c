@@ -139,14 +139,10 @@ static void plan_bytes(struct trainer *t, size_t tokens, size_t pages, bool reco
                p->caches;
 }
 
-bool trainer_prepare(struct trainer *t, const struct engine_group *groups, size_t n_groups,
-                     struct trainer_plan *plan, struct err *e)
+bool trainer_fit(struct trainer *t, size_t tokens, size_t pages, size_t longest,
+                 struct trainer_plan *plan, struct err *e)
 {
     struct trainer_plan p;
-    size_t tokens, pages, longest;
-    if (!check_groups(&t->c.info, groups, n_groups, &longest, e))
-        return false;
-    pack_bounds(groups, n_groups, t->micro_tokens, &tokens, &pages);
     plan_bytes(t, tokens, pages, false, &p);
     if (p.total > p.limit)
         plan_bytes(t, tokens, pages, true, &p);
@@ -165,4 +161,14 @@ bool trainer_prepare(struct trainer *t, const struct engine_group *groups, size_
     if (t->w.block && t->w.tokens >= tokens && t->w.pages >= pages && t->w.recompute == p.recompute)
         return true;
     return workspace_open(t, tokens, pages, p.recompute, e);
+}
+
+bool trainer_prepare(struct trainer *t, const struct engine_group *groups, size_t n_groups,
+                     struct trainer_plan *plan, struct err *e)
+{
+    size_t tokens, pages, longest;
+    if (!check_groups(&t->c.info, groups, n_groups, &longest, e))
+        return false;
+    pack_bounds(groups, n_groups, t->micro_tokens, &tokens, &pages);
+    return trainer_fit(t, tokens, pages, longest, plan, e);
 }

@@ -7,7 +7,7 @@
 #include "model/model.h"
 
 enum {
-    MICRO_TOKENS = 4096, /* when the caller does not care */
+    MICRO_TOKENS = 2048, /* when the caller does not care */
     HEAD_ROWS = 1024,    /* rows that go to the head at once: fixed, it bears on sums */
     BACKWARD_NAME = 128,
 };
@@ -51,6 +51,10 @@ struct trainer {
     struct workspace w;
     size_t micro_tokens;
 };
+
+/* The workspace is as large as this, and positions are there for the longest sequence. */
+bool trainer_fit(struct trainer *t, size_t tokens, size_t pages, size_t longest,
+                 struct trainer_plan *plan, struct err *e) MUST_CHECK;
 
 bool workspace_open(struct trainer *t, size_t tokens, size_t pages, bool recompute,
                     struct err *e) MUST_CHECK;

@@ -155,8 +155,13 @@ static bool flat_loss(void *arg, size_t group, size_t row, const float *logp, co
 static void update(const struct shape *s, const char *dir, const struct engine_options *o)
 {
     struct err e = ERR_NONE;
-    struct trainer_options to = {
-        .engine = *o, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .max_grad_norm = 1};
+    struct trainer_options to = {.engine = *o,
+                                 .micro_tokens = getenv("MICRO") ? (size_t)atoi(getenv("MICRO"))
+                                                                 : 0,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.999,
+                                 .eps = 1e-8,
+                                 .max_grad_norm = 1};
     struct trainer *t = trainer_open(dir, &to, &e);
     check(t != NULL, &e);
     struct engine_group *groups = xcalloc(s->groups, sizeof *groups);

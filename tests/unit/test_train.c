@@ -225,6 +225,26 @@ static void what_does_not_fit_is_refused_beforehand(void)
     small_remove(dir);
 }
 
+static void longer_groups_may_come_unannounced(void)
+{
+    char *dir = small_make(small_qwen2, DTYPE_F32, 19);
+    struct batch b;
+    struct err e = ERR_NONE;
+    batch_init(&b, false);
+    struct trainer_options o = {
+        .engine = {.device = small_device()}, .micro_tokens = 30, .no_optimizer = true};
+    struct trainer *t = trainer_open(dir, &o, &e);
+    CHECK(t != NULL && trainer_prepare(t, b.groups, 1, NULL, &e));
+    float *seen = gradient(t, &b);
+    trainer_close(t);
+    t = open_trainer(dir, o, &b, NULL);
+    float *want = gradient(t, &b);
+    CHECK(memcmp(want, seen, trainer_n(t) * sizeof *seen) == 0);
+    trainer_close(t);
+    arena_free(&b.arena);
+    small_remove(dir);
+}
+
 /* ---- steps ---- */
 
 static bool no_loss(void *arg, size_t group, size_t row, const float *logp, const float *entropy,
@@ -380,6 +400,7 @@ int main(void)
         {"threads and memory change no bit", threads_and_memory_change_no_bit},
         {"micro-batches change the last bits only", micro_batches_change_the_last_bits_only},
         {"what does not fit is refused beforehand", what_does_not_fit_is_refused_beforehand},
+        {"longer groups may come unannounced", longer_groups_may_come_unannounced},
         {"a zero gradient makes no step", a_zero_gradient_makes_no_step},
         {"steps follow the formula", steps_follow_the_formula},
         {"training continues from files", training_continues_from_files},
