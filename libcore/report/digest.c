@@ -128,6 +128,7 @@ static bool read_numbers(const struct group *g, const struct digest_field *field
 static bool judge(const struct group *g, struct digest *d, struct err *e)
 {
     struct outcome o;
+    d->judged |= d->golds && !d->n; /* golds alone: there is nothing to compare */
     if (!d->judged)
         return true;
     if (!group_outcome(g, &o, e))

@@ -30,7 +30,7 @@ struct reader {
     int fd;
     const char *name;
     enum format format;
-    bool in_frame, eof, any_segment;
+    bool in_frame, eof, any_segment, is_cut;
     enum segment segment;
     enum pending pending; /* what was met behind the text that is still to hand out */
     unsigned char in[IN_SIZE];
@@ -48,6 +48,12 @@ static char *const standard_input[] = {(char[]){"-"}, NULL};
 static bool bad(struct reader *r, struct err *e, const char *what)
 {
     return err_set(e, ERR_DATA, "%s:%zu: %s", r->name, r->line, what);
+}
+
+static bool cut(struct reader *r, struct err *e, const char *what)
+{
+    r->is_cut = true;
+    return bad(r, e, what);
 }
 
 /* ---- files ---- */
@@ -120,7 +126,7 @@ static bool take_skippable(struct reader *r, struct err *e)
     if (!fill_in(r, 8, e))
         return false;
     if (r->in_to - r->in_from < 8)
-        return bad(r, e, "the stream is truncated inside a mark");
+        return cut(r, e, "the stream is truncated inside a mark");
     uint32_t magic = le32(r->in + r->in_from), size = le32(r->in + r->in_from + 4);
     r->in_from += 8;
     buf_reset(&r->mark);
@@ -129,7 +135,7 @@ static bool take_skippable(struct reader *r, struct err *e)
             return false;
         size_t n = r->in_to - r->in_from;
         if (n == 0)
-            return bad(r, e, "the stream is truncated inside a mark");
+            return cut(r, e, "the stream is truncated inside a mark");
         if (n > left)
             n = left;
         if (r->mark.n + n <= STREAM_MARK_MAX)
@@ -153,7 +159,7 @@ static bool take_zstd(struct reader *r, struct err *e)
     if (!fill_in(r, 1, e))
         return false;
     if (r->in_to == r->in_from)
-        return bad(r, e, "the stream is truncated inside a zstd frame");
+        return cut(r, e, "the stream is truncated inside a zstd frame");
     buf_reserve(&r->text, TEXT_CHUNK);
     ZSTD_inBuffer in = {r->in + r->in_from, r->in_to - r->in_from, 0};
     ZSTD_outBuffer out = {r->text.p + r->text.n, r->text.cap - r->text.n, 0};
@@ -189,7 +195,7 @@ static bool take_boundary(struct reader *r, struct err *e)
                        r->name);
     /* No JSON begins with the first byte of a magic, so a file this short is a cut one. */
     if (n > 0 && n < 4 && (r->in[r->in_from] == 0x28 || r->in[r->in_from] >> 4 == 5))
-        return bad(r, e, "the stream is truncated inside a magic number");
+        return cut(r, e, "the stream is truncated inside a magic number");
     uint32_t magic = n >= 4 ? le32(r->in + r->in_from) : 0;
     if (n == 0) {
         /* A file of nothing but foreign marks is a whole stream of zero records. */
@@ -203,7 +209,7 @@ static bool take_boundary(struct reader *r, struct err *e)
             r->pending = PENDING_FOREIGN;
         r->in_frame = r->format == FORMAT_ZSTD;
     } else {
-        return bad(r, e, "no zstd frame where one should begin (is the stream truncated?)");
+        return cut(r, e, "no zstd frame where one should begin (is the stream truncated?)");
     }
     return true;
 }
@@ -265,7 +271,7 @@ static enum stream_event take_pending(struct reader *r, struct str *text, struct
 {
     enum pending p = r->pending;
     if (r->segment == SEGMENT_MARKED && p != PENDING_TAIL) {
-        bad(r, e, "the stream is truncated: its end mark is missing");
+        cut(r, e, "the stream is truncated: its end mark is missing");
         return STREAM_END;
     }
     if (p == PENDING_TAIL) {
@@ -371,6 +377,16 @@ const char *reader_file(const struct reader *r)
 size_t reader_line(const struct reader *r)
 {
     return r->line;
+}
+
+bool reader_is_cut(const struct reader *r)
+{
+    return r->is_cut;
+}
+
+size_t reader_rest(const struct reader *r)
+{
+    return r->text.n - r->from;
 }
 
 void reader_close(struct reader *r)

@@ -47,4 +47,9 @@ const char *reader_file(const struct reader *r); /* the current file's name, for
 size_t reader_line(const struct reader *r);      /* the last line's number in it, from 1 */
 void reader_close(struct reader *r);             /* accepts NULL */
 
+/* After an error: did the file merely end too early (so that every line that was
+ * handed out is as it was written), and how many bytes of text were left over? */
+bool reader_is_cut(const struct reader *r);
+size_t reader_rest(const struct reader *r);
+
 #endif

@@ -61,7 +61,7 @@ static bool put_away(struct run *r, struct slot *s, struct err *e)
     progress_add(1);
     if (r->f->sink || it->drop)
         return true;
-    return writer_line(r->out, it->raw ? s->line : buf_str(&s->out), e);
+    return writer_line(r->out, it->raw ? it->text : buf_str(&s->out), e);
 }
 
 /* Maps what has been gathered and writes it in order. */
@@ -70,7 +70,7 @@ static bool run_batch(struct run *r, struct err *e)
     pool_run(r->pool, r->n, map_slot, r);
     size_t n = r->n;
     r->n = r->bytes = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !r->f->stop; i++)
         if (!put_away(r, &r->slots[i], e))
             return false;
     return true;
@@ -84,6 +84,7 @@ static void gather(struct run *r, struct str line, size_t number)
     s->err = (struct err)ERR_NONE;
     s->item = (struct filter_item){.arena = &s->arena,
                                    .number = number,
+                                   .text = s->line,
                                    .file = reader_file(r->in),
                                    .line = reader_line(r->in)};
     r->bytes += line.n;
@@ -126,10 +127,14 @@ static bool pump(struct run *r, struct err *e)
             gather(r, text, number++);
             if ((r->n == r->n_slots || r->bytes >= BATCH_BYTES) && !run_batch(r, e))
                 return false;
+            if (r->f->stop)
+                return r->f->sink || writer_end(r->out, e);
             break;
         case STREAM_SEGMENT_END:
             if (!run_batch(r, e) || (!r->f->sink && !writer_end(r->out, e)))
                 return false;
+            if (r->f->stop)
+                return true;
             break;
         }
     }
@@ -181,6 +186,7 @@ bool filter_run(struct filter *f, char *const *files, struct err *e)
 {
     struct run r = {.f = f};
     f->n_groups = f->n_rejected = 0;
+    f->stop = false;
     bool ok = open_all(&r, files, e);
     if (ok) {
         progress_begin("groups", 0);

@@ -16,12 +16,13 @@ struct filter_item {
     struct group group;  /* as parsed; map edits it */
     struct arena *arena; /* the group's arena */
     size_t number;       /* of this group in the run, from 0 */
-    size_t worker; /* which thread maps it, below the number of threads */
+    size_t worker;       /* which thread maps it, below the number of threads */
     const char *file;    /* where it came from, for messages of your own */
     size_t line;
-    bool drop;    /* set by map: not written */
-    bool raw;     /* set by map: written exactly as it was read */
-    void *result; /* map -> after, from the arena */
+    bool drop;       /* set by map or after: not written */
+    bool raw;        /* set by map or after: `text` is written, not the group */
+    struct str text; /* the line as it was read; after may put another in its place */
+    void *result;    /* map -> after, from the arena */
 };
 
 struct filter_options {
@@ -44,6 +45,7 @@ struct filter {
     /* Called with the head of each input segment (n = 0: none).  May be NULL. */
     bool (*segment)(void *ctx, struct str head, struct err *e);
     bool sink; /* nothing is written: gcpo-stat */
+    bool stop; /* set by after: enough, the rest of the input is not looked at */
 
     uint64_t n_groups, n_rejected; /* filled by filter_run */
 };

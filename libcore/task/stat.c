@@ -7,6 +7,7 @@
 #include "base/outfile.h"
 #include "report/series.h"
 #include "report/table.h"
+#include "task/member.h"
 #include "task/stat_parts.h"
 
 #include <stdlib.h>
@@ -106,38 +107,6 @@ static struct cell *find_cell(struct cells *c, struct str name, struct err *e)
     return &c->cell[c->n++];
 }
 
-/* The member of that name; where there is none, a path through objects: "extra.level". */
-static bool find_member(struct arena *a, const struct object *top, const char *name, struct str *v)
-{
-    const struct str *member = object_get_name(top, name);
-    char *part = arena_strdup(a, name, strlen(name)), *dot = strchr(part, '.');
-    if (member || !dot) {
-        *v = member ? *member : STR("");
-        return member != NULL;
-    }
-    *dot = 0;
-    if (!(member = object_get_name(top, part)))
-        return false;
-    *v = *member;
-    while (dot) {
-        part = dot + 1;
-        if ((dot = strchr(part, '.')))
-            *dot = 0;
-        if (json_type(*v) != JSON_OBJECT || !json_get(*v, part, v))
-            return false;
-    }
-    return true;
-}
-
-/* Its text: strings decoded, everything else as it stands. */
-static struct str value_of(struct arena *a, const struct object *top, const char *name)
-{
-    struct str v;
-    if (!find_member(a, top, name, &v))
-        return STR("(absent)");
-    return json_type(v) == JSON_STRING ? json_decode(a, v) : v;
-}
-
 static bool refuse_mixture(struct err *e)
 {
     return err_set(e, ERR_DATA, "groups and metrics in one run (give them apart)");
@@ -151,7 +120,7 @@ static bool add_group(void *ctx, struct filter_item *it, const struct digest *d,
         return refuse_mixture(e);
     if (c->o->by || c->o->by_file) {
         struct str name = c->o->by_file ? str_of(it->file)
-                                        : value_of(it->arena, &it->group.top, c->o->by);
+                                        : member_text(it->arena, &it->group.top, c->o->by);
         struct cell *cell = find_cell(c, name, e);
         if (!cell)
             return false;
