@@ -137,6 +137,18 @@ ulp() { perl -e '$x = unpack("f<", pack("f<", $ARGV[0])); $y = unpack("f<", pack
     done
 }
 
+@test "activations computed twice give the same bytes" {
+    gcpo-model init --vocab-from "$M" -o "$T/deep" --layers 6 --hidden 64 --ff 192
+    gcpo-rollout -m "$T/deep" -n 3 --max-tokens 20 "$W/prompts" | zstd -dc |
+        jq -c '.responses |= [to_entries[] | .value.advantage = .key - 1 | .value]' > "$T/in"
+    run -0 --separate-stderr gcpo-update -v -m "$T/deep" -o "$T/roomy" --lr 1e-3 "$T/in"
+    [[ "$stderr" != *"computed twice"* ]]
+    need=$(grep -oE '[0-9.]+ of [0-9.]+ MiB' <<< "$stderr" | cut -d. -f1)
+    run -0 --separate-stderr gcpo-update -v -m "$T/deep" -o "$T/tight" --lr 1e-3 --memory $((need - 1))M "$T/in"
+    [[ "$stderr" == *"computed twice"* ]]
+    cmp "$T/roomy/model.safetensors" "$T/tight/model.safetensors"
+}
+
 @test "memory that does not suffice: 69, saying what would" {
     run -69 --separate-stderr update x --memory 100K "$W/step"
     [ "${#stderr_lines[@]}" -eq 1 ]
@@ -312,7 +324,8 @@ CASES
     run -65 --separate-stderr update x "$T/bad"
     [[ "$stderr" == *"record p2: "* ]]
     sed '2s/"advantage":[^,}]*/"advantage":NaN/' "$W/step" > "$T/bad"
-    run -65 update x "$T/bad"
+    run -65 --separate-stderr update x "$T/bad"
+    [[ "$stderr" == "gcpo-update: $T/bad:2: not JSON: byte "*"(record p2)" ]]
 }
 
 @test "the same (id, round, sample) twice: 65, naming both places" {

@@ -129,14 +129,35 @@ static bool split_responses(struct group *g, struct str value, struct err *e)
     return true;
 }
 
+/* A line that is no JSON may still show which record it was (NaN in what another program
+ * printed, say): names it behind the message.  Returns false. */
+static bool name_broken(struct str line, struct err *e)
+{
+    size_t from = str_find(line, STR("\"id\""), 0), to;
+    if (from == STR_NONE)
+        return false;
+    for (from += 4; from < line.n && (line.p[from] == ':' || line.p[from] == ' ');)
+        from++;
+    if (from >= line.n || line.p[from] != '"')
+        return false;
+    to = str_find(line, STR("\""), ++from);
+    size_t used = strlen(e->text);
+    if (to != STR_NONE && to > from && utf8_valid_prefix(str_slice(line, from, to)) == to - from)
+        snprintf(e->text + used, sizeof e->text - used, " (record %.*s)",
+                 STR_ARG(str_slice(line, from, to)));
+    return false;
+}
+
 bool group_parse(struct group *g, struct arena *arena, struct str line, struct err *e)
 {
     struct str value;
     *g = (struct group){.arena = arena};
     if (str_trim(line).n == 0)
         return err_set(e, ERR_DATA, "the line is empty (expected a JSON object)");
-    if (!json_check(line, &value, e))
-        return err_at(e, "not JSON: ");
+    if (!json_check(line, &value, e)) {
+        err_at(e, "not JSON: ");
+        return name_broken(line, e);
+    }
     if (!object_split(arena, value, &g->top))
         return err_set(e, ERR_DATA, "the line is %s (expected an object)",
                        json_type_name(json_type(value)));

@@ -21,7 +21,7 @@ struct assigned {
     size_t n;
     struct outcome outcome;
     bool judged, contrast;
-    int fate; /* enum gold_fate, -1: none */
+    enum gold_fate fate;
 };
 
 /* ---- reading ---- */
@@ -79,19 +79,6 @@ static bool has_contrast(const struct assigned *a, const enum verdict *v)
     return a->judged ? right && wrong : rewards;
 }
 
-static bool read_fate(const struct group *g, int *fate, struct err *e)
-{
-    struct str name;
-    bool has;
-    *fate = -1;
-    if (!get_string(g->arena, &g->top, "", F_GOLD_FATE, &has, &name, e))
-        return false;
-    for (int f = 0; has && f < N_FATES; f++)
-        if (str_is(name, gold_fate_name((enum gold_fate)f)))
-            *fate = f;
-    return true;
-}
-
 static bool read_group(const struct assign *as, const struct group *g, struct assigned *a,
                        struct err *e)
 {
@@ -105,7 +92,7 @@ static bool read_group(const struct assign *as, const struct group *g, struct as
         a->judged = a->judged || v[i] != VERDICT_ABSENT;
     }
     a->contrast = has_contrast(a, v);
-    return (!a->judged || group_outcome(g, &a->outcome, e)) && read_fate(g, &a->fate, e);
+    return (!a->judged || group_outcome(g, &a->outcome, e)) && get_gold_fate(g, &a->fate, e);
 }
 
 /* ---- the two readings ---- */
@@ -113,7 +100,7 @@ static bool read_group(const struct assign *as, const struct group *g, struct as
 static bool assign_group(const struct assign *as, struct filter_item *it, struct err *e)
 {
     struct assigned *a = arena_alloc(it->arena, sizeof *a);
-    *a = (struct assigned){.fate = -1};
+    *a = (struct assigned){.fate = N_FATES};
     it->result = a;
     if (!read_group(as, &it->group, a, e)) {
         struct err unused = ERR_NONE;
@@ -168,7 +155,7 @@ static void count(struct advantages_counts *c, const struct assigned *a)
     } else {
         c->unjudged++;
     }
-    if (a->fate >= 0)
+    if (a->fate < N_FATES)
         c->rejected[a->fate]++;
     bool injected = false;
     for (size_t i = 0; i < a->n; i++) {

@@ -19,6 +19,19 @@ const char *gold_fate_name(enum gold_fate f)
     return names[f];
 }
 
+bool get_gold_fate(const struct group *g, enum gold_fate *out, struct err *e)
+{
+    struct str name;
+    bool has;
+    *out = N_FATES;
+    if (!get_string(g->arena, &g->top, "", F_GOLD_FATE, &has, &name, e))
+        return false;
+    for (int f = 0; has && f < N_FATES; f++)
+        if (str_is(name, gold_fate_name((enum gold_fate)f)))
+            *out = (enum gold_fate)f;
+    return true;
+}
+
 struct inject {
     const struct inject_options *o;
     struct inject_counts *counts;

@@ -32,6 +32,9 @@ enum gold_fate {
 };
 const char *gold_fate_name(enum gold_fate f); /* "injected", "not-needed", "no-gold", ... */
 
+/* The group's "gold_fate"; N_FATES if it has none, or none that is known. */
+bool get_gold_fate(const struct group *g, enum gold_fate *out, struct err *e);
+
 struct inject_options {
     const char *model;        /* directory with the tokenizer; NULL: groups of text only */
     const char *gold_file;    /* golds by id instead of the records' own; may be NULL */

@@ -209,6 +209,11 @@ static bool read_rows(struct reading *r, struct err *e)
     for (size_t i = 0; i < g->n_rows; i++)
         if (!read_row(r, i, &judged, e))
             return false;
+    enum gold_fate fate;
+    if (!get_gold_fate(r->g, &fate, e))
+        return false;
+    if (fate < N_FATES)
+        r->s->counts.fates[fate]++;
     if (!judged)
         r->s->counts.unjudged++;
     else if (group_outcome(r->g, &outcome, e))

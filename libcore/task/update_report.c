@@ -63,6 +63,11 @@ static void put_groups(struct buf *b, const struct update_counts *c)
     count(b, "injected", c->injected);
     count(b, "without_contrast", c->flat);
     buf_putc(b, '}');
+    open_object(b, "golds");
+    for (int f = 0; f < N_FATES; f++)
+        if (c->fates[f])
+            count(b, gold_fate_name((enum gold_fate)f), c->fates[f]);
+    buf_putc(b, '}');
     open_object(b, "rows");
     count(b, "all", c->rows);
     count(b, "gold", c->golds);
@@ -246,6 +251,9 @@ void update_say_step(const struct update_run *u)
              ull(c->flat));
     log_info("%llu rows, %llu of them golds, %llu unscorable; %llu tokens", ull(c->rows),
              ull(c->golds), ull(c->unscorable), ull(c->tokens));
+    for (int f = FATE_NO_GOLD; f < N_FATES; f++)
+        if (c->fates[f])
+            log_info("golds %s: %llu groups", gold_fate_name((enum gold_fate)f), ull(c->fates[f]));
     if (c->bare)
         log_info("%llu records without responses were passed over", ull(c->bare));
     log_info("memory: weights %.1f, masters %.1f, gradients %.1f, moments %.1f, activations %.1f, "

@@ -4,6 +4,7 @@
 
 #include "rl/mismatch.h"
 #include "stream/outcome.h"
+#include "task/inject.h"
 #include "task/update.h"
 
 enum {
@@ -37,6 +38,7 @@ struct update_counts {
     uint64_t groups, contrasts[N_CONTRASTS], unjudged, injected;
     uint64_t rows, golds, unscorable, truncated;
     uint64_t judged, correct; /* the policy's scorable responses, displaced ones included */
+    uint64_t fates[N_FATES];  /* of golds, where gcpo-inject-gold said */
     uint64_t flat;            /* groups whose advantages are all 0 */
     uint64_t bare;            /* groups without responses, passed over */
     uint64_t tokens, prompt_tokens;
