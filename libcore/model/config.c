@@ -191,7 +191,7 @@ static bool read_rope(struct str o, struct model_config *c, struct err *e)
     }
     if (!read_positive(o, "rope_theta", &p->theta, e))
         return false;
-    if (member(o, "rope_scaling", &v5))
+    if (member(o, "rope_scaling", &v5) && !(json_type(v5) == JSON_OBJECT && !json_count(v5)))
         r = v5;
     if (json_type(r) != JSON_OBJECT)
         return wrong("rope_scaling", r, "an object", e);

@@ -153,13 +153,15 @@ static bool load_masters(struct model *m, const struct weights *files, struct er
     if (!m->masters)
         return false;
     float *piece = xmalloc(PIECE * sizeof *piece);
-    for (size_t i = 0; i < l->n_params; i++)
+    for (size_t i = 0; i < l->n_params; i++) {
         for (size_t from = 0; from < l->params[i].n; from += PIECE) {
             size_t n = l->params[i].n - from < PIECE ? l->params[i].n - from : PIECE;
             weights_read(files, i, from, n, piece);
             m->b->op->upload(m->b, m->masters + l->params[i].offset + from, piece,
                              n * sizeof *piece);
         }
+        weights_release(files, i);
+    }
     free(piece);
     return true;
 }

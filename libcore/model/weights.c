@@ -291,6 +291,7 @@ void weights_digest(const struct weights *w, const struct model_config *c, char 
         unsigned char type = (unsigned char)w->tensors[i]->dtype;
         XXH3_128bits_update(h, &type, 1);
         XXH3_128bits_update(h, w->tensors[i]->data, w->tensors[i]->bytes);
+        weights_release(w, i);
     }
     XXH128_hash_t d = XXH3_128bits_digest(h);
     XXH3_freeState(h);
