@@ -113,6 +113,11 @@ void answer_judge(const struct answer_reference *r, struct arena *a, struct str 
 {
     struct extraction x;
     extract_response(a, response, &r->o, r->choice, &x);
+    if (!r->raw.n && x.why && strcmp(x.why, "extract:empty") == 0) {
+        /* nothing was asked for, and a box with nothing was given */
+        *out = (struct answer_judgement){ANSWER_IS_CORRECT, true, STR(""), "equal:text"};
+        return;
+    }
     bool whole = r->o.type == ANSWER_EXACT || r->o.type == ANSWER_REGEX;
     if (!x.found && whole && strcmp(x.why, "extract:none") == 0 && !r->o.require_box)
         x = (struct extraction){true, str_trim(response), NULL};

@@ -17,6 +17,7 @@ struct compare {
     const struct answer_options *o;
     struct budget budget;
     int depth;       /* of compare_same() in itself */
+    int in_list;     /* lists around: there, words after numbers tell members apart */
     const char *why; /* of the outermost decision: "equal:KIND", "differ:KIND" */
 };
 

@@ -124,8 +124,8 @@ bool entries_unordered(struct compare *c, const struct entries *g, const struct 
 {
     if (g->collapse || x->collapse)
         return covered(c, g, x, false) && covered(c, x, g, true);
-    if (g->n != x->n)
-        return false;
+    if (g->n != x->n) /* what is said twice on one side only was one answer */
+        return covered(c, g, x, false) && covered(c, x, g, true);
     bool *used = arena_alloc(c->a, x->n);
     memset(used, 0, x->n);
     for (uint32_t i = 0; i < g->n; i++) {

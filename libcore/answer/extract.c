@@ -61,8 +61,9 @@ static bool last_formula(struct arena *a, struct str t, const struct answer_opti
         memcpy(p + f.n, "\\%", 2);
         return give(out, (struct str){p, f.n + 2}, "extract:formula");
     }
-    /* "Pay $5 now, $6 later": what lies between two prices is prose */
-    if (prose_is(f) && (o->last_number && prose_last_number(rest, &number)))
+    /* "Pay $5 now, $6 later": what lies between two prices is prose.  And where
+     * numbers count, one that comes later in words is nearer to the answer. */
+    if (o->last_number && prose_last_number(rest, &number))
         return give(out, number, "extract:number");
     return give(out, f, "extract:formula");
 }
@@ -83,6 +84,8 @@ static bool announced_answer(struct arena *a, struct announced x, const struct a
     }
     if (!prose_is(x.text))
         return give(out, x.text, x.whole ? "extract:line" : "extract:phrase");
+    if (x.final && prose_after_verb(x.text, &found) && !prose_is(found))
+        return give(out, found, "extract:phrase");
     if (s.n)
         return last_formula(a, x.text, o, out);
     if (!o->require_box && prose_last_number(x.text, &found) && (x.final || o->last_number))

@@ -66,6 +66,20 @@ static struct str piece(const struct lexer *x, size_t from, size_t to)
 
 /* ---- numbers ---- */
 
+/* "14 {, }916" */
+static size_t spaced_separator(const struct lexer *x, size_t i, size_t end)
+{
+    size_t k = i;
+    while (at(x, k, end) == ' ')
+        k++;
+    if (at(x, k, end) != '{' || at(x, k + 1, end) != ',')
+        return 0;
+    k += 2;
+    while (at(x, k, end) == ' ')
+        k++;
+    return at(x, k, end) == '}' ? k + 1 - i : 0;
+}
+
 /* A separator of thousands at i: its length, with *loose if it is a plain comma
  * or space, which could mean something else.  0 if there is none. */
 static size_t separator(const struct lexer *x, size_t i, size_t end, bool *loose)
@@ -93,10 +107,12 @@ static size_t separator(const struct lexer *x, size_t i, size_t end, bool *loose
         {"\\!", false},
         {",\\,", false},
     };
-    size_t best = 0;
-    for (size_t k = 0; k < sizeof marks / sizeof *marks; k++) {
+    size_t best = spaced_separator(x, i, end);
+    *loose = false;
+    for (size_t k = 0; k < sizeof marks / sizeof *marks && i < end; k++) {
         size_t n = strlen(marks[k].s);
-        if (n > best && end - i >= n && memcmp(x->text.p + i, marks[k].s, n) == 0) {
+        if (marks[k].s[0] == x->text.p[i] && n > best && end - i >= n &&
+            memcmp(x->text.p + i, marks[k].s, n) == 0) {
             best = n;
             *loose = marks[k].loose;
         }
@@ -431,11 +447,13 @@ static void letters(struct lexer *x, size_t from, size_t to, enum mode mode)
         return;
     }
     const struct word *w = word_plain(s);
+    if (w && (w->kind == '%' || w->kind == T_DEGREE) && mode == MODE_TEXT && !after_value(x))
+        w = NULL;
     if (w && !(x->words && w->kind != T_AND && w->kind != T_OR)) {
         push_word(x, w, from, s)->flags |= mode == MODE_TEXT ? TOK_TEXT : 0;
         return;
     }
-    if (mode == MODE_TEXT || x->words || s.n > 3) {
+    if (mode == MODE_TEXT || x->words || s.n > 3 || word_is_short(s)) {
         if (mode == MODE_MATH && !x->words) {
             if (all_capitals(s)) {
                 push(x, T_NAME, from)->s = s;

@@ -4,6 +4,7 @@
 #include "answer/lex.h"
 #include "answer/parse.h"
 #include "answer/plain.h"
+#include "answer/rewrite.h"
 #include "answer/scan.h"
 #include "answer/words.h"
 
@@ -85,9 +86,27 @@ static struct str without_condition(struct str s)
     return relation && depth == 0 ? right : s;
 }
 
+/* ((((1)))): of pairs that enclose everything one is kept. */
+static struct str without_shells(struct str s)
+{
+    size_t open = 0, close = 0;
+    while (open < s.n && s.p[open] == '(')
+        open++;
+    while (close < s.n - open && s.p[s.n - 1 - close] == ')')
+        close++;
+    size_t shells = open < close ? open : close, depth = open;
+    for (size_t i = open; shells > 1 && i < s.n - close; i++) {
+        depth += s.p[i] == '(';
+        if (s.p[i] == ')' && depth)
+            depth--;
+        shells = depth < shells ? depth : shells;
+    }
+    return shells > 1 ? str_slice(s, shells - 1, s.n - (shells - 1)) : s;
+}
+
 static struct str bare(struct str s)
 {
-    return without_condition(without_heading(str_trim(s)));
+    return without_shells(without_condition(without_heading(str_trim(s))));
 }
 
 /* ---- words ---- */
@@ -187,6 +206,10 @@ static struct verdict compare_trees(const struct math_reference *r, struct arena
 {
     struct compare c = {.a = a, .o = r->o, .budget = {ANSWER_WORK_MAX, LIMIT_NONE}};
     struct verdict v = {.equal = compare_same(&c, form_reduce(&c, gold), form_reduce(&c, pred))};
+    if (!v.equal && r->o->loose && c.budget.limit == LIMIT_NONE) {
+        pred = rewrite_names(&c, gold, pred);
+        v.equal = pred && compare_same(&c, form_reduce(&c, gold), form_reduce(&c, pred));
+    }
     v.why = c.why ? c.why : v.equal ? "equal:same" : "differ:kind";
     v.limit = v.equal ? LIMIT_NONE : c.budget.limit;
     return v;

@@ -72,7 +72,8 @@ static struct node *round_bracket(struct parser *p)
     p->t++;
     struct node *x = parse_list(p);
     int close = p->t->kind;
-    if (!x || (close != ')' && close != ']' && close != T_RANGLE))
+    bool outward = close == '[' && open != T_LANGLE; /* [0,1[ */
+    if (!x || (close != ')' && close != ']' && close != T_RANGLE && !outward))
         return NULL;
     if ((open == T_LANGLE) != (close == T_RANGLE))
         return NULL;
@@ -84,7 +85,7 @@ static struct node *round_bracket(struct parser *p)
         r->close = close == ']' ? ']' : ')';
         return r;
     }
-    if ((open == '(' && close == ']') || (open == '[' && close == ')'))
+    if ((open == '(' && close != ')') || (open == '[' && close != ']') || open == ']')
         return NULL;
     return grouped(x, p->a);
 }
@@ -204,6 +205,7 @@ struct node *parse_bracket(struct parser *p)
     switch (p->t->kind) {
     case '(':
     case '[':
+    case ']':
     case T_LANGLE: x = round_bracket(p); break;
     case T_REL: x = angle_bracket(p); break;
     case T_SETOPEN: x = set_bracket(p); break;

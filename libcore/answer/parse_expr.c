@@ -78,15 +78,21 @@ bool parse_starts_atom(const struct parser *p)
     }
 }
 
+static bool is_digits(const struct node *x)
+{
+    return x->op == OP_NUM && x->scale == 0 && !(x->flags & NODE_DECIMAL);
+}
+
 static bool is_integer(const struct node *x)
 {
-    return x->op == OP_NUM && x->scale == 0 && !(x->flags & (NODE_DECIMAL | NODE_GROUPED));
+    return is_digits(x) && !(x->flags & NODE_GROUPED);
 }
 
 /* A proper fraction of plain numbers after an integer makes a mixed number. */
 static bool is_proper(const struct node *x)
 {
-    if (x->op != OP_DIV || !is_integer(x->kid[0]) || !is_integer(x->kid[1]))
+    if (x->op != OP_DIV || x->flags & NODE_GROUPED || !is_digits(x->kid[0]) ||
+        !is_digits(x->kid[1]))
         return false;
     struct str a = x->kid[0]->name, b = x->kid[1]->name;
     return a.n != b.n ? a.n < b.n : memcmp(a.p, b.p, a.n) < 0;
@@ -178,8 +184,11 @@ struct node *parse_term(struct parser *p)
         struct node *y = parse_factor(p);
         if (!y)
             return NULL;
-        if (is_integer(x) && is_proper(y) && kind == T_FRAC)
-            it.v[it.n - 1] = mixed(p, x, y);
+        bool marked = y->op == OP_PERCENT || y->op == OP_DEGREE; /* 33 1/3 % */
+        struct node *part = marked ? y->kid[0] : y;
+        if (is_integer(x) && is_proper(part) && kind == T_FRAC)
+            it.v[it.n - 1] = marked ? node_1(p->a, (enum op)y->op, mixed(p, x, part))
+                                    : mixed(p, x, part);
         else if (!items_put(p, &it, y))
             return NULL;
     }
@@ -221,11 +230,19 @@ static bool unit_power(struct parser *p, struct buf *b)
     return true;
 }
 
+/* "A bee" is no amount of bees. */
+static bool may_have_unit(const struct node *value, const struct tok *t)
+{
+    return node_has(value, OP_NUM) || t->kind != T_WORD || t->flags & TOK_UNIT ||
+           word_equal_fold(t->s, "square") || word_equal_fold(t->s, "cubic") ||
+           word_equal_fold(t->s, "units") || word_equal_fold(t->s, "sq");
+}
+
 struct node *parse_unit(struct parser *p, struct node *value)
 {
     struct buf b = {0};
-    bool bad = false;
-    for (; !bad;) {
+    bool bad = !may_have_unit(value, p->t);
+    while (!bad) {
         struct tok *t = p->t;
         if (t->kind == T_WORD) {
             if (is_time_of_day(t->s) || word_is_judging(t->s)) {
@@ -429,7 +446,7 @@ static struct node *postfixed(struct parser *p, struct node *x)
 static struct node *called(struct parser *p, struct node *f)
 {
     const struct tok *t = p->t;
-    if (f->op != OP_NAME || t->kind != '(' || t->flags & TOK_SPACE)
+    if (f->op != OP_NAME || f->flags & NODE_GROUPED || t->kind != '(' || t->flags & TOK_SPACE)
         return f;
     char c = f->name.p[0];
     if (c == '\\' && f->name.n > 1)
@@ -442,6 +459,11 @@ static struct node *called(struct parser *p, struct node *f)
     struct node *x = parse_bracket(p);
     if (!x)
         return NULL;
+    if (x->op == OP_REL && (certain || letter)) { /* P(X = 4) */
+        struct node *r = node_1(p->a, OP_CALL, x);
+        r->name = f->name;
+        return r;
+    }
     if (x->op == OP_TUPLE ? point && x->open == '(' && x->close == ')'
                           : certain || (letter && single)) {
         struct node *r = x->op == OP_TUPLE ? node_list(p->a, OP_CALL, x->kid, x->n)

@@ -177,6 +177,18 @@ bool prose_announced(struct str t, struct announced *out)
     return false;
 }
 
+bool prose_after_verb(struct str s, struct str *out)
+{
+    static const char *const verbs[] = {" is ", " are ", " be ", " equals "};
+    for (size_t i = s.n; i-- > 0;)
+        for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++)
+            if (s.p[i] == ' ' && fold_at(s, i, verbs[v])) {
+                *out = strip(str_slice(s, i + strlen(verbs[v]), s.n));
+                return out->n > 0;
+            }
+    return false;
+}
+
 /* ---- numbers ---- */
 
 static bool free_before(struct str t, size_t i)

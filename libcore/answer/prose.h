@@ -18,6 +18,9 @@ struct announced {
 };
 bool prose_announced(struct str t, struct announced *out);
 
+/* What follows the last "is" or "are" of a sentence, or an equals sign behind it. */
+bool prose_after_verb(struct str sentence, struct str *out);
+
 /* The last number that stands free in the text, with a fraction or percent sign. */
 bool prose_last_number(struct str t, struct str *out);
 

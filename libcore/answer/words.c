@@ -690,6 +690,26 @@ bool word_is_judging(struct str name)
     return false;
 }
 
+bool word_is_short(struct str name)
+{
+    static const char *const words[] = {
+        "per", "day", "the", "for", "men",  "car", "cat", "dog", "egg", "box", "bag", "cup",
+        "hat", "pen", "job", "kid", "bus",  "pie", "toy", "cow", "pig", "hen", "bee", "ant",
+        "key", "map", "pin", "bat", "boy",  "son", "way", "set", "odd", "yes", "not", "no",
+        "is",  "are", "was", "has", "can",  "may", "one", "two", "six", "ten", "red", "new",
+        "old", "big", "all", "any", "both", "if",  "of",  "to",  "in",  "by",  "on",  "at",
+        "be",  "he",  "she", "his", "her",  "its", "it",  "we",  "you", "sun", "mon", "tue",
+        "wed", "thu", "fri", "sat", "jan",  "feb", "mar", "apr", "jun", "jul", "aug", "sep",
+        "oct", "nov", "dec", "off", "out",  "net", "tip", "cut", "sq",  "pts", "hrs",
+    };
+    if (name.n < 2 || name.n > 4)
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (word_equal_fold(name, words[i]))
+            return true;
+    return false;
+}
+
 int word_number(struct str name)
 {
     static const char *const words[] = {

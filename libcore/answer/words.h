@@ -61,6 +61,9 @@ const struct unit *word_unit(struct str name);
  * not, or, more, less, except, ... */
 bool word_is_judging(struct str name);
 
+/* A word of two or three letters, which are no product of variables: per, day. */
+bool word_is_short(struct str name);
+
 /* The number a word stands for: "seven" 7, "dozen" 12 (as a factor), ...; -1: none. */
 int word_number(struct str name);
 int64_t word_factor(struct str name); /* hundred, thousand, million, ...; 0: none */

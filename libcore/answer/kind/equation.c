@@ -2,8 +2,10 @@
  *
  * A name before it is dropped: x = 5 is 5, and so is f(2) = 5 or |AB| = 5.  A
  * chain is worth its last exact member.  Other equations are the same up to a
- * factor that is not zero. */
+ * factor that is not zero, fractions cleared: xy = 1 is y = 1/x.  The argument's
+ * name does not count: f(x) = x + 1 is f(t) = t + 1. */
 #include "answer/entries.h"
+#include "answer/rewrite.h"
 
 static bool is_equation(const struct node *x)
 {
@@ -25,8 +27,37 @@ static bool scaled(struct compare *c, const struct node *g, const struct node *x
     int sign;
     if (!is_plain(g) || !is_plain(x))
         return false;
-    return value_proportional(c, value_difference(c, g->kid[0], g->kid[1]),
-                              value_difference(c, x->kid[0], x->kid[1]), &sign);
+    struct node *a = value_difference(c, g->kid[0], g->kid[1]);
+    struct node *b = value_difference(c, x->kid[0], x->kid[1]);
+    if (value_proportional(c, a, b, &sign))
+        return true;
+    if (!node_has(a, OP_DIV) && !node_has(b, OP_DIV))
+        return false;
+    a = rewrite_numerator(c, a);
+    b = rewrite_numerator(c, b);
+    return a && b && value_proportional(c, a, b, &sign);
+}
+
+/* The name of the argument of f(x); NULL if it has none. */
+static const struct node *argument(const struct node *name)
+{
+    const struct node *x = NULL;
+    if (name && name->op == OP_CALL && name->n == 1)
+        x = name->kid[0];
+    else if (name && name->op == OP_MUL && name->flags & NODE_CALL)
+        x = name->kid[1];
+    return x && x->op == OP_NAME ? x : NULL;
+}
+
+static bool same_values(struct compare *c, const struct node *gn, const struct node *gv,
+                        const struct node *xn, const struct node *xv)
+{
+    if (!form_names_agree(c, gn, xn))
+        return false;
+    const struct node *a = argument(gn), *b = argument(xn);
+    if (a && b && !str_eq(a->name, b->name))
+        xv = value_substitute(c, xv, b->name, (struct node *)a);
+    return compare_same(c, gv, xv);
 }
 
 /* Chains of the same relations, member by member. */
@@ -61,12 +92,12 @@ static enum match compare(struct compare *c, const struct node *g, const struct 
         (xe && !is_single(g) && xv->op != OP_TUPLE && is_single(xv)))
         return MATCH_PASS;
     if (ga && xa) {
-        if (form_names_agree(c, gn, xn) && compare_same(c, gv, xv))
+        if (same_values(c, gn, gv, xn, xv))
             return MATCH_EQUAL;
         return match_of(gn && xn && scaled(c, g, x));
     }
     if (!ge || !xe) /* an equation is no value */
-        return !ge && g->op == OP_REL ? MATCH_PASS : MATCH_DIFFER;
+        return (!ge && g->op == OP_REL) || (!xe && x->op == OP_REL) ? MATCH_PASS : MATCH_DIFFER;
     return match_of(scaled(c, g, x) || alike(c, g, x));
 }
 

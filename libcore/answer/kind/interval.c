@@ -38,7 +38,7 @@ static bool same_parts(struct compare *c, const struct node *g, const struct nod
 
 static bool is_condition(const struct node *x)
 {
-    return x->op == OP_REL || x->op == OP_LIST;
+    return (x->op == OP_REL && x->rel[0] != REL_IN) || x->op == OP_LIST;
 }
 
 static enum match compare(struct compare *c, const struct node *g, const struct node *x)

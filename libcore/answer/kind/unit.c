@@ -93,9 +93,21 @@ static struct node *converted(struct compare *c, struct node *x, const struct me
     return node_2(c->a, OP_MUL, x, f);
 }
 
+/* The same words, a plural's s aside. */
+static bool same_noun(struct str a, struct str b)
+{
+    while (a.n && a.p[a.n - 1] == 's')
+        a.n--;
+    while (b.n && b.p[b.n - 1] == 's')
+        b.n--;
+    return str_eq(a, b);
+}
+
 static bool same_quantity(struct compare *c, const struct node *g, const struct node *x)
 {
     struct measure a = measure_of(g->name), b = measure_of(x->name);
+    if (c->in_list && !a.known && !b.known && !same_noun(g->name, x->name))
+        return false;
     if (!a.known || !b.known || str_eq(g->name, x->name))
         return compare_same(c, g->kid[0], x->kid[0]);
     if (memcmp(a.power, b.power, sizeof a.power) != 0)
