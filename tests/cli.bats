@@ -168,6 +168,7 @@ CASES
         exec 9> "$T/pipe$signal"
         cat "$T/good" >&9
         for _ in $(seq 100); do [ -e "$T/.out.part" ] && break; sleep 0.05; done
+        sleep 0.3 # the file is there a moment before the program knows that it must remove it
         kill -$signal $pid
         run wait $pid
         exec 9>&-

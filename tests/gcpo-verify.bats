@@ -14,7 +14,7 @@ responses() {
 verdicts() { jq -r '[.responses[].verdict] | join(" ")'; }
 
 @test "verdicts and rewards stand in every response; the gold is judged too" {
-    run -0 --separate-stderr bash -c "$(declare -f responses); responses 72 'It is \\boxed{72}.' 'It is \\boxed{71}.' 'no idea' | jq -c '.gold=\"so 72\\n#### 72\"' | gcpo-verify --plain"
+    run -0 --separate-stderr bash -c "$(declare -f responses); responses 72 'It is \\boxed{72}.' 'It is \\boxed{71}.' 'I have tried several ways and none of them led anywhere, so there is nothing that I could say here.' | jq -c '.gold=\"so 72\\n#### 72\"' | gcpo-verify --plain"
     [ -z "$stderr" ]
     jq -e '[.responses[].verdict] == ["correct","wrong","no-answer"] and [.responses[].reward] == [1,0,0]
            and .responses[0].extracted == "72" and .responses[2].extracted == null
@@ -44,7 +44,7 @@ verdicts() { jq -r '[.responses[].verdict] | join(" ")'; }
 }
 
 @test "--reward, --format and the overlong penalty make up the reward" {
-    responses 4 '\boxed{4}' '\boxed{5}' 'eh' > "$T/in"
+    responses 4 '\boxed{4}' '\boxed{5}' '<think>eh' > "$T/in"
     [ "$(verify --reward correct=2,wrong=-1 "$T/in" | jq -c '[.responses[].reward]')" = "[2,-1,0]" ]
     [ "$(verify --format '\\boxed' --format-bonus 0.25 "$T/in" | jq -c '[.responses[] | .reward, .format_bonus]')" = "[1.25,0.25,0.25,0.25,0,0]" ]
     jq -c '.max_tokens=10 | .responses[0].tokens=[range(6)] | .responses[1].tokens=[range(8)] | .responses[2].tokens=[range(10)]' "$T/in" > "$T/long"
@@ -56,7 +56,7 @@ verdicts() { jq -r '[.responses[].verdict] | join(" ")'; }
 }
 
 @test "--why says which rule decided" {
-    run -0 verify --why <<< "$(responses 4 '\boxed{4}' 'eh' | jq -c '.gold="\\boxed{4}"')"
+    run -0 verify --why <<< "$(responses 4 '\boxed{4}' '<think>eh' | jq -c '.gold="\\boxed{4}"')"
     jq -e '(.responses[0].why | length) > 0 and (.responses[1].why | length) > 0 and (.gold_why | length) > 0' <<< "$output"
 }
 
