@@ -132,7 +132,7 @@ size_t mismatch_reject(const struct mismatch_reject *r, const double *old, const
                        const unsigned char *mask, size_t n, unsigned char *keep)
 {
     struct sum total = {0};
-    double most = -INFINITY;
+    double most = -HUGE_VAL;
     size_t tokens = 0, off = 0;
     for (size_t t = 0; t < n; t++) {
         if (!valid(mask, t))

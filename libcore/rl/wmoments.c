@@ -33,8 +33,8 @@ double wmoments_variance(const struct wmoments *m, bool biased)
     if (!m->any || m->min == m->max || count <= 0)
         return 0;
     /* xx - x^2/n cancels when the mean is far from 0: the extra digits are kept. */
-    long double x = (long double)m->x.hi + m->x.lo;
-    long double xx = (long double)m->xx.hi + m->xx.lo;
-    long double v = (xx - x * x / m->weight) / count;
+    long double x = (long double)m->x.hi + (long double)m->x.lo;
+    long double xx = (long double)m->xx.hi + (long double)m->xx.lo;
+    long double v = (xx - x * x / (long double)m->weight) / (long double)count;
     return v > 0 ? (double)v : 0;
 }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { WHOLE = UINT32_MAX };
+#define WHOLE UINT32_MAX /* a unit that is a whole group */
 
 static size_t count_units(const struct update_options *o, const struct update_step *s)
 {

@@ -198,7 +198,7 @@ static const char *trl_weights(struct test_case *c)
                                                                          : MISMATCH_SEQUENCE,
                                  .mask = strstr(mode, "_mask") != NULL,
                                  .low = real_or(c->options, "clip_min", 0),
-                                 .high = real_or(c->options, "clip_max", INFINITY)};
+                                 .high = real_or(c->options, "clip_max", HUGE_VAL)};
     run_weights(c, &o, false);
     return NULL;
 }

@@ -51,10 +51,10 @@ static inline double scalar(const cJSON *v)
     if (cJSON_IsNumber(v))
         return v->valuedouble;
     if (cJSON_IsString(v) && strcmp(v->valuestring, "inf") == 0)
-        return INFINITY;
+        return HUGE_VAL;
     if (cJSON_IsString(v) && strcmp(v->valuestring, "-inf") == 0)
-        return -INFINITY;
-    return NAN;
+        return -HUGE_VAL;
+    return (double)NAN;
 }
 
 /* The numbers of an array (nested ones in order); NULL if absent. */
