@@ -84,7 +84,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$(2)')
 
 # The portable kernels unroll so far that gcc needs many minutes to instrument them; the same source is
 # checked in its vector builds.
-$(B)/obj/%kernels_portable.o: ISA := $(if $(ASAN)$(TSAN),-fno-sanitize=all)
+$(B)/obj/%kernels_portable.o $(B)/obj/tests/ops/test_ops_math.o: ISA := $(if $(ASAN)$(TSAN),-fno-sanitize=all)
 $(B)/obj/%_avx2.o:   ISA := -mavx2 -mfma -mf16c
 $(B)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
 $(B)/obj/%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mf16c
@@ -154,6 +154,13 @@ asan:
 ## tsan: the tests of the thread pool under ThreadSanitizer
 tsan:
 	@$(MAKE) --no-print-directory TSAN=1 check-unit
+
+## torture: the long versions: 200 kills, a million groups, 100,000 generated expressions
+.PHONY: torture
+torture: all
+	@$(MAKE) --no-print-directory $(UNIT)
+	@export PATH=$(CURDIR)/$(B):$$PATH; { tests/kill.sh 200; tests/memory.sh; TORTURE=1 $(B)/tests/unit/test_answer; } | tee $(B)/torture.log
+	@! grep '^not ok' $(B)/torture.log
 
 ## fuzz: run one fuzzer with libFuzzer: make fuzz T=json S=60
 .PHONY: fuzz

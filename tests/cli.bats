@@ -189,3 +189,9 @@ CASES
     cat "$T/ta" "$T/tb" | cmp - "$T/tab"
     zstd -t "$T/tab"
 }
+
+@test "memory does not grow with the stream" {
+    run "$ROOT/tests/memory.sh" 20000
+    echo "$output"
+    [ "$(grep -c '^ok' <<< "$output")" -eq 10 ]
+}
