@@ -156,6 +156,12 @@ void extract_response(struct arena *a, struct str t, const struct answer_options
     }
     if (o->targets && !(o->targets & (ANSWER_LATEX | ANSWER_EXPR)))
         return;
+    struct spans s;
+    spans_formulas(t, &s);
+    if (prose_bold(s.n ? str_slice(t, s.item[s.n - 1].end, t.n) : t, &found)) {
+        give(out, found, "extract:bold");
+        return;
+    }
     if (last_formula(a, t, o, out))
         return;
     if (t.n && t.n <= WHOLE_MAX && !prose_is(t)) {

@@ -7,6 +7,7 @@
  *      punctuation, "and", "or" or a few words stand between;
  *   3. <answer>..</answer>, "####", a line "A: ..", "answer is ..", the last one;
  *   4. the last formula between math delimiters, joined like boxes;
+ *      or a number in **stars** that stands after it;
  *   5. the whole response, if it is no prose;
  *   6. the last number, if options.last_number asks for it.
  * One pass over the text for each; no backtracking. */

@@ -53,7 +53,7 @@ static size_t skip_any(struct str t, size_t i, const char *set)
     return i;
 }
 
-/* "answer" at i: where what it announces begins, or STR_NONE. */
+/* "answer", "option" or "choice" at i: where what it announces begins, or STR_NONE. */
 static size_t after_answer(struct str t, size_t i)
 {
     static const char *const verbs[] = {"is",      "are",    "was",     "would be",
@@ -146,7 +146,9 @@ bool prose_announced(struct str t, struct announced *out)
         char c = t.p[i];
         size_t from = STR_NONE;
         bool line = false;
-        if ((c == 'a' || c == 'A') && fold_at(t, i, "answer")) {
+        if (((c | 32) == 'a' && fold_at(t, i, "answer")) ||
+            ((c | 32) == 'o' && fold_at(t, i, "option")) ||
+            ((c | 32) == 'c' && fold_at(t, i, "choice"))) {
             from = after_answer(t, i);
         } else if (c == 'A' && i + 1 < t.n && t.p[i + 1] == ':' && line_start(t, i)) {
             from = i + 2;
@@ -175,6 +177,19 @@ bool prose_announced(struct str t, struct announced *out)
         return true;
     }
     return false;
+}
+
+bool prose_bold(struct str t, struct str *out)
+{
+    size_t close = str_rfind(t, STR("**"));
+    size_t open = close == STR_NONE ? STR_NONE : str_rfind(str_slice(t, 0, close), STR("**"));
+    if (open == STR_NONE)
+        return false;
+    *out = strip(str_slice(t, open + 2, close));
+    bool digit = false;
+    for (size_t i = 0; i < out->n; i++)
+        digit |= scan_digit(out->p[i]);
+    return digit && !prose_is(*out);
 }
 
 bool prose_after_verb(struct str s, struct str *out)

@@ -18,6 +18,9 @@ struct announced {
 };
 bool prose_announced(struct str t, struct announced *out);
 
+/* The last **text** in stars that is no prose and holds a digit. */
+bool prose_bold(struct str t, struct str *out);
+
 /* What follows the last "is" or "are" of a sentence, or an equals sign behind it. */
 bool prose_after_verb(struct str sentence, struct str *out);
 

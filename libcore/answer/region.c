@@ -406,6 +406,8 @@ bool region_is_explicit(const struct node *x)
         return x->n == 2 && (x->open == '[' || x->close == ']' || is_infinite(x->kid[0]) ||
                              is_infinite(x->kid[1]));
     case OP_REL:
+        if (x->n == 2 && x->rel[0] == REL_IN && x->kid[1]->op == OP_TUPLE && x->kid[1]->n == 2)
+            return true;
         for (uint32_t i = 0; i + 1 < x->n; i++)
             if (x->rel[i] != REL_EQ && x->rel[i] != REL_APPROX && x->rel[i] != REL_OTHER &&
                 !(x->rel[i] == REL_IN && x->n == 2 && region_is_explicit(x->kid[1])))
@@ -418,6 +420,15 @@ bool region_is_explicit(const struct node *x)
         return true;
     default: return false;
     }
+}
+
+/* Of a union: {3} may have lost its backslashes. */
+static bool operand(struct compare *c, const struct node *x, struct region *out)
+{
+    if (!value_is_constant(x))
+        return region_of(c, x, out);
+    *out = (struct region){0};
+    return put(c, out, (struct span){x, x, true, true});
 }
 
 bool region_of(struct compare *c, const struct node *x, struct region *out)
@@ -444,9 +455,9 @@ bool region_of(struct compare *c, const struct node *x, struct region *out)
                about_agrees(out->about, element);
     }
     case OP_UNION:
-        return region_of(c, x->kid[0], &a) && region_of(c, x->kid[1], &b) && unite(c, &a, &b, out);
+        return operand(c, x->kid[0], &a) && operand(c, x->kid[1], &b) && unite(c, &a, &b, out);
     case OP_INTERSECT:
-        return region_of(c, x->kid[0], &a) && region_of(c, x->kid[1], &b) &&
+        return operand(c, x->kid[0], &a) && region_of(c, x->kid[1], &b) &&
                intersect(c, &a, &b, out);
     case OP_SETMINUS: {
         struct region not_b;

@@ -95,6 +95,8 @@ static bool is_everything(struct compare *c, const struct node *x)
 static bool text_and_other(struct compare *c, struct str text, const struct node *x)
 {
     enum meaning m = meaning(text);
+    if (x->op == OP_NAME && x->name.n > 1) /* DNE */
+        return m != MEANS_NOTHING && m == meaning(x->name);
     if (m == MEANS_NONE)
         return x->op == OP_SETNAME && !x->name.n;
     if (m == MEANS_REALS)
