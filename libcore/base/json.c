@@ -305,18 +305,25 @@ static const char *blank(const char *p)
     return p;
 }
 
-static const char *after_string(const char *p)
+/* Behind the string that starts at p; its end is found by its quote, which an
+ * even number of backslashes (mostly none) precedes. */
+static const char *after_string(const char *p, const char *end)
 {
-    for (p++; *p != '"'; p++)
-        if (*p == '\\')
-            p++;
-    return p + 1;
+    for (const char *q = p + 1;; q++) {
+        q = memchr(q, '"', (size_t)(end - q));
+        ASSERT(q); /* the text was checked */
+        const char *b = q;
+        while (b[-1] == '\\')
+            b--;
+        if ((q - b) % 2 == 0)
+            return q + 1;
+    }
 }
 
 static const char *after_value(const char *p, const char *end)
 {
     if (*p == '"')
-        return after_string(p);
+        return after_string(p, end);
     if (*p != '{' && *p != '[') {
         while (p < end && *p != ',' && *p != '}' && *p != ']' && *p != ' ' && *p != '\n' &&
                *p != '\t' && *p != '\r')
@@ -326,7 +333,7 @@ static const char *after_value(const char *p, const char *end)
     for (int depth = 0;;) {
         char c = *p;
         if (c == '"') {
-            p = after_string(p);
+            p = after_string(p, end);
             continue;
         }
         p++;
@@ -355,7 +362,7 @@ bool json_next(struct json_iter *it, struct str *key, struct str *value)
         return false;
     struct str k = {p, 0};
     if (*it->end == '}') {
-        const char *q = after_string(p);
+        const char *q = after_string(p, it->end);
         k = (struct str){p + 1, (size_t)(q - p) - 2};
         p = blank(blank(q) + 1);
     }

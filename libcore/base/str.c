@@ -75,9 +75,16 @@ size_t str_rfind(struct str a, struct str needle)
 {
     if (needle.n > a.n)
         return STR_NONE;
-    for (size_t i = a.n - needle.n + 1; i-- > 0;)
-        if (needle.n == 0 || memcmp(a.p + i, needle.p, needle.n) == 0)
-            return i;
+    if (needle.n == 0)
+        return a.n;
+    for (size_t n = a.n - needle.n + 1; n;) {
+        const char *q = memrchr(a.p, needle.p[0], n);
+        if (!q)
+            break;
+        n = (size_t)(q - a.p);
+        if (memcmp(q, needle.p, needle.n) == 0)
+            return n;
+    }
     return STR_NONE;
 }
 
