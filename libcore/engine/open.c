@@ -161,25 +161,39 @@ bool engine_need_runner(struct engine *g, size_t batch, struct err *e)
     return runner_open(&g->runner, &g->model, g->kv, (size_t)pages, rows, logit_rows, e);
 }
 
-/* Without a device: what is stored, and activations of every kind in f32. */
-static uint64_t row_bytes(const struct engine_info *i)
+/* Without a device: what is stored, and the rows of runner.c and workspace.c, in f32. */
+struct widths {
+    uint64_t d, ff, q, kv, qkv;
+};
+
+static struct widths widths_of(const struct engine_info *i)
 {
-    uint64_t hd = (uint64_t)i->head_dim;
-    uint64_t qkv = ((uint64_t)i->n_heads + 2 * (uint64_t)i->n_kv_heads) * hd;
-    return (3 * (uint64_t)i->hidden + qkv + 3 * (uint64_t)i->ff) * sizeof(float);
+    uint64_t hd = (uint64_t)i->head_dim, q = (uint64_t)i->n_heads * hd;
+    uint64_t kv = (uint64_t)i->n_kv_heads * hd;
+    return (struct widths){(uint64_t)i->hidden, (uint64_t)i->ff, q, kv, q + 2 * kv};
 }
 
 uint64_t engine_rollout_bytes(const struct engine_info *i, enum engine_kv kv, size_t n_seqs,
                               size_t n_tokens)
 {
+    struct widths w = widths_of(i);
     uint64_t cache = (uint64_t)n_seqs * pages_for(n_tokens) * OPS_KV_BLOCK * i->kv_token_bytes;
     uint64_t rows = n_seqs > RUN_ROWS ? n_seqs : RUN_ROWS;
-    return i->weights_bytes + (kv == ENGINE_KV_BF16 ? cache / 2 : cache) + rows * row_bytes(i);
+    uint64_t logits = rows * (uint64_t)i->vocab_size * sizeof(float);
+    return i->weights_bytes + (kv == ENGINE_KV_BF16 ? cache / 2 : cache) +
+           rows * (3 * w.d + w.qkv + 3 * w.ff) * sizeof(float) +
+           (logits < LOGITS_BYTES ? logits : LOGITS_BYTES);
 }
 
 uint64_t engine_update_bytes(const struct engine_info *i, size_t n_tokens)
 {
-    uint64_t rows = row_bytes(i) * (uint64_t)i->n_layers + i->kv_token_bytes + 2 * row_bytes(i);
+    struct widths w = widths_of(i);
+    const struct family *f = family_find(str_of(i->family));
+    uint64_t layer = 2 * w.d + w.qkv + w.q + 2 * w.ff + (uint64_t)i->n_heads;
+    if (f && f->qk_norm)
+        layer += w.q + w.kv;
+    uint64_t shared = 7 * w.d + 2 * w.ff + w.q + w.qkv;
+    uint64_t row = (layer * (uint64_t)i->n_layers + shared) * sizeof(float) + i->kv_token_bytes;
     uint64_t packed = strcmp(i->dtype, "bf16") == 0 ? i->weights_bytes : 0;
-    return packed + i->n_params * 4 * sizeof(float) + (uint64_t)n_tokens * rows;
+    return packed + i->n_params * 4 * sizeof(float) + (uint64_t)n_tokens * row;
 }

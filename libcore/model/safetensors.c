@@ -121,7 +121,7 @@ static bool check_tiling(struct safetensors *s, const unsigned char *data, uint6
 static bool check_metadata(struct str value, struct err *e)
 {
     struct str member;
-    bool ok = json_type(value) == JSON_OBJECT;
+    bool ok = json_type(value) == JSON_OBJECT || json_type(value) == JSON_NULL;
     for (struct json_iter it = json_iter(value); ok && json_next(&it, NULL, &member);)
         ok = json_type(member) == JSON_STRING;
     return ok || err_set(e, ERR_DATA, "__metadata__ is not an object of strings");

@@ -21,7 +21,7 @@
 enum {
     ST_HEADER_MAX = 100 * 1000 * 1000, /* bytes of the JSON, as in the reference implementation */
     ST_TENSORS_MAX = 1 << 20,
-    ST_DIMS_MAX = 8,
+    ST_DIMS_MAX = 16,
     ST_NAME_MAX = 512,
 };
 

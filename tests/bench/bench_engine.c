@@ -121,7 +121,10 @@ static void rollout(const struct shape *s, const char *dir, const struct engine_
     struct engine *g = engine_open(dir, o, &e);
     check(g != NULL, &e);
     opened = now() - opened;
-    struct gen_options options = {.temperature = 1, .top_p = 1, .batch = s->groups * s->samples};
+    struct gen_options options = {.temperature = 1,
+                                  .top_p = 1,
+                                  .batch = getenv("BATCH") ? (size_t)atoi(getenv("BATCH"))
+                                                           : s->groups * s->samples};
     struct gen_stats stats;
     double best = 1e9, cpu = 0;
     for (int round = 0; round < 4; round++) {
