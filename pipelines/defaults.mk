@@ -11,6 +11,8 @@ MAX_TOKENS ?= 1024
 TEMPERATURE ?= 1
 TOP_P       ?= 1
 SEED        ?= 0
+# passes of PER_STEP more prompts, where groups lack contrast (DAPO's dynamic sampling)
+REFILL ?= 0
 # further options of gcpo-rollout: --chat, --suffix ...
 ROLLOUT ?=
 

@@ -26,9 +26,6 @@ ALGO ?= gcpo
 include $(HERE)/defaults.mk
 export PATH := $(if $(BIN),$(BIN):)$(PATH)
 
-empty :=
-space := $(empty) $(empty)
-
 need = $(if $($1),,$(error $1= is missing: $2))
 $(call need,RUN,the folder of this run)
 $(call need,MODEL,the model directory to start from)
@@ -38,7 +35,7 @@ pad  = $(shell printf 'step-%04d' $1)
 last := $(call pad,$(STEPS))
 
 # What bears on the results: recorded, and not to change.
-FIXED := MODEL PROMPTS N PER_STEP MAX_TOKENS TEMPERATURE TOP_P SEED ROLLOUT VERIFY INJECT ADVANTAGE ALGO LR WARMUP \
+FIXED := MODEL PROMPTS N PER_STEP MAX_TOKENS TEMPERATURE TOP_P SEED REFILL ROLLOUT VERIFY INJECT ADVANTAGE ALGO LR WARMUP \
          DECAY DECAY_STEPS LR_END MINIBATCHES EPOCHS BETA1 BETA2 WEIGHT_DECAY CLIP_GRAD UPDATE DEV EVAL_EVERY EVAL_N EVAL_SEED
 define params
 $(foreach v,$(FIXED),$v := $(strip $($v))
@@ -76,21 +73,51 @@ $(RUN)/params.ok:
 
 # ---- one rule for each file of a step that is not done ----
 
+# How step.jsonl.zst is made.  $1: step-0007  $2: the model that samples
+verified = gcpo-verify $(if $(VERIFY),$(VERIFY) )$(RUN)/$1/rollouts.jsonl.zst | gcpo-inject-gold -m $2 $(INJECT) | gcpo-advantage $(if $(ADVANTAGE),$(ADVANTAGE) )-o
+
+define sampled
+$(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
+	gcpo-rollout -m $2 $(call rollout_options,$(N),$(SEED)) -o $$@ $(RUN)/$1/prompts.jsonl.zst
+
+$(RUN)/$1/step.jsonl.zst: | $(RUN)/$1/rollouts.jsonl.zst
+	$(call verified,$1,$2) $$@
+endef
+
+define refilled
+$(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
+	for pass in $$$$(seq 0 $(REFILL)); do \
+	    out=$(RUN)/$1/pass-$$$$pass.jsonl.zst; \
+	    [ -e $$$$out ] || zstdcat $(RUN)/$1/prompts.jsonl.zst | sed -n "$$$$((pass * $(PER_STEP) + 1)),$$$$(((pass + 1) * $(PER_STEP)))p" | \
+	        gcpo-rollout -m $2 $(call rollout_options,$(N),$(SEED)) -o $$$$out; \
+	    kept=$$$$(gcpo-verify $(if $(VERIFY),$(VERIFY) )$(RUN)/$1/pass-*.jsonl.zst | gcpo-advantage --keep contrast --plain | wc -l); \
+	    [ $$$$kept -lt $(PER_STEP) ] || break; \
+	done
+	gcpo-cat -o $$@ $(RUN)/$1/pass-*.jsonl.zst
+	rm -f $(RUN)/$1/pass-*.jsonl.zst
+
+$(RUN)/$1/kept.jsonl.zst: | $(RUN)/$1/rollouts.jsonl.zst
+	$(call verified,$1,$2) $$@
+
+$(RUN)/$1/step.jsonl.zst: | $(RUN)/$1/kept.jsonl.zst
+	gcpo-cat --head $(PER_STEP) -o $$@ $(RUN)/$1/kept.jsonl.zst
+endef
+
+# With REFILL=r a step draws (1 + r) times its prompts, asks them in passes of PER_STEP until that many groups have contrast,
+# and trains on the first PER_STEP of these.
+drawn := $(shell expr $(PER_STEP) '*' '(' 1 + $(REFILL) ')')
+
 # $1: step-0007  $2: step-0006  $3: 7  $4: the model that samples
 define step
 $(RUN)/$1/prompts.jsonl.zst: | $(RUN)/$2/model.done
 	@mkdir -p $$(@D)
-	gcpo-prompts -k $3 --prompts $(PER_STEP) -s $(SEED) -o $$@ $(PROMPTS)
+	gcpo-prompts -k $3 --prompts $(drawn) -s $(SEED) -o $$@ $(PROMPTS)
 
-$(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
-	gcpo-rollout -m $4 $(call rollout_options,$(N),$(SEED)) -o $$@ $(RUN)/$1/prompts.jsonl.zst
-
-$(RUN)/$1/step.jsonl.zst: | $(RUN)/$1/rollouts.jsonl.zst
-	gcpo-verify $(addsuffix $(space),$(VERIFY))$(RUN)/$1/rollouts.jsonl.zst | gcpo-inject-gold -m $4 $(INJECT) | gcpo-advantage $(addsuffix $(space),$(ADVANTAGE))-o $$@
+$(if $(filter-out 0,$(REFILL)),$(call refilled,$1,$4),$(call sampled,$1,$4))
 
 $(RUN)/$1/model.done: | $(RUN)/$1/step.jsonl.zst
 	rm -rf $(RUN)/$1/model $(RUN)/$1/state
-	gcpo-update -m $4 $(update_options) $(if $(filter 1,$3),,--state $(RUN)/$2/state) -o $(RUN)/$1/model --state-out $(RUN)/$1/state \
+	gcpo-update -m $4 $(update_options) $(if $(filter 1,$3),,--state $(RUN)/$2/state )-o $(RUN)/$1/model --state-out $(RUN)/$1/state \
 	    --metrics $(RUN)/$1/metrics.jsonl --timing $(RUN)/$1/timing.jsonl $(RUN)/$1/step.jsonl.zst
 	gcpo-model info --digest $(RUN)/$1/model > $(RUN)/$1/.model.done.part
 	mv $(RUN)/$1/.model.done.part $$@

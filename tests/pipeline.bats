@@ -72,3 +72,20 @@ train() {
     [ "$status" -eq 0 ]
     jq -e '.cells[0].stat.mean.value >= 0' "$T/eval/stat.json"
 }
+
+@test "DAPO asks other prompts where groups lack contrast, and trains on full steps" {
+    small_run
+    # a checker that calls every fourth answer right
+    cat > "$T/check" <<'CHECK'
+n=0
+while read -r line; do
+    n=$(((n + 1) % 4)) # golds are judged too: half of the groups of two have contrast
+    if [ $n -eq 0 ]; then echo '{"score":1}'; else echo '{"score":0}'; fi
+done
+CHECK
+    train ALGO=dapo N=2 PER_STEP=4 REFILL=2 VERIFY="--type exec --command 'sh $T/check'"
+    [ "$(zstdcat "$T/run/step-0001/prompts.jsonl.zst" | wc -l)" -eq 12 ]
+    [ "$(zstdcat "$T/run/step-0001/step.jsonl.zst" | wc -l)" -eq 4 ]
+    [ "$(zstdcat "$T/run/step-0001/rollouts.jsonl.zst" | wc -l)" -gt 4 ]
+    [ "$(zstdcat "$T/run/step-0001/step.jsonl.zst" | jq -r '[.responses[].verdict] | unique | length' | sort -u)" = 2 ]
+}
