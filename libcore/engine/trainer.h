@@ -12,6 +12,8 @@ enum {
     BACKWARD_NAME = 128,
 };
 
+struct span; /* batch.h */
+
 /* Buffers for micro-batches of up to `tokens` positions and `pages` pages of keys. */
 struct workspace {
     size_t tokens, pages;
@@ -28,6 +30,7 @@ struct workspace {
     /* host */
     int32_t *ids, *pos, *index, *pages_list;
     struct attn_seq *seqs;
+    struct span *spans; /* pieces: at most one for each token */
     struct head_row *rows;
     struct head_target *targets;
     float *logp, *row_logp, *row_entropy;

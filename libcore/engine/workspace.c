@@ -1,6 +1,6 @@
 /* workspace.c - the memory of an update step, sized before the work. */
 #include "base/mem.h"
-#include "engine/trainer.h"
+#include "engine/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +99,7 @@ static void open_host(struct workspace *w)
     w->pos = xcalloc(n, sizeof *w->pos);
     w->index = xcalloc(n, sizeof *w->index);
     w->seqs = xcalloc(n, sizeof *w->seqs);
+    w->spans = xcalloc(n, sizeof *w->spans);
     w->rows = xcalloc(n, sizeof *w->rows);
     w->pages_list = xcalloc(w->pages, sizeof *w->pages_list);
     for (size_t i = 0; i < w->pages; i++)
@@ -144,9 +145,10 @@ void workspace_close(struct trainer *t)
         t->b->op->kv_free(t->b, w->kv);
         t->b->op->plan_free(t->b, w->plan);
     }
-    void *const host[] = {w->layers,      w->ids,   w->pos,      w->index,     w->pages_list,
-                          w->seqs,        w->rows,  w->targets,  w->logp,      w->row_logp,
-                          w->row_entropy, w->dlogp, w->dentropy, w->row_dlogp, w->row_dentropy};
+    void *const host[] = {w->layers,  w->spans,      w->ids,       w->pos,
+                          w->index,   w->pages_list, w->seqs,      w->rows,
+                          w->targets, w->logp,       w->row_logp,  w->row_entropy,
+                          w->dlogp,   w->dentropy,   w->row_dlogp, w->row_dentropy};
     for (size_t i = 0; i < sizeof host / sizeof *host; i++)
         free(host[i]);
     memset(w, 0, sizeof *w);

@@ -11,7 +11,7 @@ struct batch {
     struct arena arena;
     struct engine_group groups[GROUPS];
     struct engine_row rows[GROUPS][ROWS];
-    bool entropy;
+    bool entropy, quiet[GROUPS];
     double loss;
     size_t called;
 };
@@ -177,6 +177,72 @@ static void threads_and_memory_change_no_bit(void)
             check_same_gradient(dir, o, &b, want, false);
         o.engine.threads = 1, o.engine.memory_bytes = plan.total - 1;
         check_same_gradient(dir, o, &b, want, true);
+        arena_free(&b.arena);
+        small_remove(dir);
+    }
+}
+
+static bool some_loss(void *arg, size_t group, size_t row, const float *logp, const float *entropy,
+                      double *dlogp, double *dentropy, struct err *e)
+{
+    struct batch *b = arg;
+    if (b->quiet[group])
+        return true;
+    return random_loss(arg, group, row, logp, entropy, dlogp, dentropy, e);
+}
+
+/* Groups whose derivatives are zero are left out of the backward pass: the gradient is, to the
+ * bit, that of the other groups without them. */
+static void groups_without_contrast_add_nothing(void)
+{
+    for (int recompute = 0; recompute < 2; recompute++) {
+        char *dir = small_make(small_qwen3, DTYPE_F32, 20);
+        struct batch b;
+        struct trainer_plan plan;
+        struct err e = ERR_NONE;
+        batch_init(&b, true);
+        struct trainer_options o = {.engine = {.threads = 1}};
+        struct trainer *t = open_trainer(dir, o, &b, &plan);
+        if (recompute) {
+            trainer_close(t);
+            o.engine.memory_bytes = plan.total - 1;
+            t = open_trainer(dir, o, &b, &plan);
+            CHECK(plan.recompute);
+        }
+        size_t n = trainer_n(t);
+        float *seen = arena_array(&b.arena, n, sizeof *seen),
+              *want = arena_array(&b.arena, n, sizeof *want);
+        for (size_t first = 0; first < 3; first++) {
+            for (size_t i = 0; i < GROUPS; i++)
+                b.quiet[i] = i < first;
+            trainer_zero_grad(t);
+            CHECK(trainer_backward(t, b.groups, GROUPS, true, some_loss, &b, &e));
+            trainer_get_grad(t, seen);
+            struct batch rest = b; /* the loss counts groups from its first */
+            for (size_t i = 0; i < GROUPS; i++)
+                if (b.quiet[i])
+                    for (size_t k = 0; k < ROWS; k++)
+                        rest.rows[i][k].n = 0;
+            for (size_t i = 0; i < GROUPS; i++)
+                rest.groups[i].rows = rest.rows[i];
+            trainer_zero_grad(t);
+            CHECK(trainer_backward(t, rest.groups, GROUPS, true, random_loss, &rest, &e));
+            trainer_get_grad(t, want);
+            CHECK(trainer_grad_norm(t) > 0 && memcmp(want, seen, n * sizeof *seen) == 0);
+        }
+        b.quiet[0] = false, b.quiet[1] = true, b.quiet[2] = false; /* two spans */
+        trainer_zero_grad(t);
+        CHECK(trainer_backward(t, b.groups, GROUPS, true, some_loss, &b, &e));
+        trainer_get_grad(t, seen);
+        trainer_zero_grad(t);
+        for (size_t i = 0; i < 3; i += 2) {
+            for (size_t k = 0; k < 3; k++)
+                b.quiet[k] = k != i;
+            CHECK(trainer_backward(t, b.groups, GROUPS, true, some_loss, &b, &e));
+        }
+        trainer_get_grad(t, want);
+        CHECK(memcmp(want, seen, n * sizeof *seen) == 0);
+        trainer_close(t);
         arena_free(&b.arena);
         small_remove(dir);
     }
@@ -398,6 +464,7 @@ int main(void)
     static const struct test t[] = {
         {"gradients agree with central differences", gradients_agree_with_central_differences},
         {"threads and memory change no bit", threads_and_memory_change_no_bit},
+        {"groups without contrast add nothing", groups_without_contrast_add_nothing},
         {"micro-batches change the last bits only", micro_batches_change_the_last_bits_only},
         {"what does not fit is refused beforehand", what_does_not_fit_is_refused_beforehand},
         {"longer groups may come unannounced", longer_groups_may_come_unannounced},
