@@ -654,13 +654,18 @@ static enum ev function(struct ball_at *at, const struct node *x, struct ball *o
 
 /* Coordinates: positive, then of both signs, then small integers, in turn.  All
  * are multiples of 1/64, so they are exact at every precision. */
+bool ball_point_is_mixed(int point)
+{
+    return point % 4 == 1 || point % 4 == 2;
+}
+
 static void coordinate(struct iv *r, int point, uint64_t h)
 {
     int kind = point % 4;
     long v = kind == 3   ? (long)(h % 9 + 2) * 64
              : point & 4 ? (long)(h % 500 + 11)
                          : (long)(h % 2000 + 77);
-    if ((kind == 1 || kind == 2) && (h >> 40 & 1) == (uint64_t)(kind == 1))
+    if (ball_point_is_mixed(point) && (h >> 40 & 1) == (uint64_t)(kind == 1))
         v = -v;
     mpfr_set_si_2exp(r->lo, v, -6, MPFR_RNDD);
     mpfr_set_si_2exp(r->hi, v, -6, MPFR_RNDU);

@@ -79,6 +79,7 @@ void ball_clear(struct ball *b);
 enum ev ball_eval(struct ball_at *at, const struct node *x, struct ball *out);
 bool ball_overlap(const struct ball *a, const struct ball *b);
 bool ball_is_tight(const struct ball *a); /* narrow beside its size */
+bool ball_point_is_mixed(int point);      /* its coordinates have both signs */
 void ball_sub(struct ball *r, const struct ball *a, const struct ball *b);
 void ball_mul(struct ball *r, const struct ball *a, const struct ball *b);
 bool ball_div(struct ball *r, const struct ball *a, const struct ball *b);

@@ -361,7 +361,8 @@ static struct str name_join(struct parser *p, struct str a, const char *mid, str
     char *s = arena_alloc(p->a, a.n + m + b.n);
     memcpy(s, a.p, a.n);
     memcpy(s + a.n, mid, m);
-    memcpy(s + a.n + m, b.p, b.n);
+    if (b.n)
+        memcpy(s + a.n + m, b.p, b.n);
     return (struct str){s, a.n + m + b.n};
 }
 

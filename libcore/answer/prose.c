@@ -107,7 +107,7 @@ static size_t sentence_end(struct str t, size_t i)
                 return k;
         }
     }
-    return k;
+    return k < limit ? k : limit; /* a backslash at the end takes one step more */
 }
 
 static struct str strip(struct str s)

@@ -122,12 +122,12 @@ static enum tri by_mod(struct compare *c, const struct node *g, const struct nod
 
 static const mpfr_prec_t precisions[] = {64, 256, 1024, 3072};
 
-/* Both at one point, at rising precision until the enclosures part. */
+/* Both at one point, at rising precision, n times at most, until the enclosures
+ * part. */
 static enum tri at_point(struct compare *c, const struct node *g, const struct node *x, int point,
-                         bool complex)
+                         bool complex, size_t n)
 {
     struct mod m = {.budget = &c->budget, .point = (uint64_t)point + 100};
-    size_t n = point < 0 ? 4 : 2;
     enum tri r = UNKNOWN;
     for (size_t k = 0; k < n && r == UNKNOWN; k++) {
         struct ball_at at = {.budget = &c->budget,
@@ -155,14 +155,19 @@ static enum tri at_point(struct compare *c, const struct node *g, const struct n
     return r;
 }
 
+/* Signs matter to roots and absolute values: points of both signs are all tried,
+ * those behind the first few in low precision only. */
 static enum tri by_balls(struct compare *c, const struct node *g, const struct node *x)
 {
     bool complex = node_has(g, OP_I) || node_has(x, OP_I);
     if (value_is_constant(g) && value_is_constant(x))
-        return at_point(c, g, x, -1, true);
+        return at_point(c, g, x, -1, true, 4);
     int valid = 0;
-    for (int k = 0; k < ANSWER_POINTS_TRIED && valid < ANSWER_POINTS; k++) {
-        enum tri r = at_point(c, g, x, k, complex);
+    for (int k = 0; k < ANSWER_POINTS_TRIED; k++) {
+        bool enough = valid >= ANSWER_POINTS;
+        if (enough && !ball_point_is_mixed(k))
+            continue;
+        enum tri r = at_point(c, g, x, k, complex, enough ? 1 : 2);
         if (r == NO || c->budget.limit != LIMIT_NONE)
             return r;
         valid += r == YES;
