@@ -231,9 +231,9 @@ struct trainer_plan {
     bool recompute;      /* activations are computed again in the backward pass: same bits */
 };
 
-/* Plans for groups like these, whichever minibatches they are cut into, and
- * takes the memory.  ERR_DEVICE if it does not fit.  What follows does this for
- * itself where it was not done, or longer groups come. */
+/* Plans for groups like these, whichever minibatches they are cut into.  ERR_DEVICE if it does
+ * not fit.  The memory is taken as it is needed, never more than planned.  Without a plan, or when longer
+ * groups come than were planned for, what does not fit is found on the way. */
 bool trainer_prepare(struct trainer *t, const struct engine_group *groups, size_t n_groups,
                      struct trainer_plan *plan, struct err *e) MUST_CHECK;
 

@@ -81,17 +81,13 @@ static bool run_micro(struct trainer *t, const struct engine_group *groups, cons
 /* Room for every micro-batch. */
 static bool make_room(struct trainer *t, size_t longest, struct err *e)
 {
-    const struct workspace *w = &t->w;
     size_t tokens = 0, pages = 0;
     for (size_t i = 0; i < t->packing.n_micros; i++) {
         const struct micro *m = &t->packing.micros[i];
         tokens = m->tokens > tokens ? m->tokens : tokens;
         pages = m->pages > pages ? m->pages : pages;
     }
-    if (tokens <= w->tokens && pages <= w->pages)
-        return model_reserve_positions(&t->model, longest, e);
-    return trainer_fit(t, tokens > w->tokens ? tokens : w->tokens,
-                       pages > w->pages ? pages : w->pages, longest, NULL, e);
+    return trainer_fit(t, tokens, pages, longest, e);
 }
 
 static bool wants_entropy(const struct engine_group *groups, size_t n_groups)

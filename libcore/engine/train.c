@@ -139,36 +139,57 @@ static void plan_bytes(struct trainer *t, size_t tokens, size_t pages, bool reco
                p->caches;
 }
 
-bool trainer_fit(struct trainer *t, size_t tokens, size_t pages, size_t longest,
-                 struct trainer_plan *plan, struct err *e)
+/* The cheapest plan in time that fits, else the one that needs least. */
+static void choose_plan(struct trainer *t, size_t tokens, size_t pages, struct trainer_plan *p)
 {
-    struct trainer_plan p;
-    plan_bytes(t, tokens, pages, false, &p);
-    if (p.total > p.limit)
-        plan_bytes(t, tokens, pages, true, &p);
-    if (plan)
-        *plan = p;
-    if (p.total > p.limit) {
-        char need[32], limit[32], fixed[32];
-        return err_set(e, ERR_DEVICE,
-                       "an update with micro-batches of %zu tokens does not fit into the memory "
-                       "(%s needed, %s allowed; weights, gradients and moments take %s)",
-                       tokens, bytes_text(p.total, need), bytes_text(p.limit, limit),
-                       bytes_text(p.weights + p.masters + p.gradients + p.moments, fixed));
-    }
-    if (!model_reserve_positions(&t->model, longest, e))
-        return false;
-    if (t->w.block && t->w.tokens >= tokens && t->w.pages >= pages && t->w.recompute == p.recompute)
-        return true;
-    return workspace_open(t, tokens, pages, p.recompute, e);
+    plan_bytes(t, tokens, pages, false, p);
+    if (p->total > p->limit)
+        plan_bytes(t, tokens, pages, true, p);
+}
+
+static bool check_plan(const struct trainer_plan *p, struct err *e)
+{
+    char need[32], limit[32], fixed[32];
+    return p->total <= p->limit ||
+           err_set(e, ERR_DEVICE,
+                   "an update with micro-batches of %zu tokens does not fit into the memory "
+                   "(%s needed, %s allowed; weights, gradients and moments take %s)",
+                   p->micro_tokens, bytes_text(p->total, need), bytes_text(p->limit, limit),
+                   bytes_text(p->weights + p->masters + p->gradients + p->moments, fixed));
 }
 
 bool trainer_prepare(struct trainer *t, const struct engine_group *groups, size_t n_groups,
                      struct trainer_plan *plan, struct err *e)
 {
-    size_t tokens, pages, longest;
+    struct trainer_plan p;
+    size_t longest;
     if (!check_groups(&t->c.info, groups, n_groups, &longest, e))
         return false;
-    pack_bounds(groups, n_groups, t->micro_tokens, &tokens, &pages);
-    return trainer_fit(t, tokens, pages, longest, plan, e);
+    pack_bounds(groups, n_groups, t->micro_tokens, &t->most_tokens, &t->most_pages);
+    choose_plan(t, t->most_tokens, t->most_pages, &p);
+    if (plan)
+        *plan = p;
+    return check_plan(&p, e) && model_reserve_positions(&t->model, longest, e);
+}
+
+/* A little more than is needed now, so that later minibatches find room, but no more than was
+ * planned for. */
+static size_t with_slack(size_t need, size_t planned)
+{
+    size_t want = need + need / 4;
+    return want <= planned ? want : need > planned ? need : planned;
+}
+
+bool trainer_fit(struct trainer *t, size_t tokens, size_t pages, size_t longest, struct err *e)
+{
+    struct workspace *w = &t->w;
+    struct trainer_plan p;
+    if (!model_reserve_positions(&t->model, longest, e))
+        return false;
+    if (w->block && tokens <= w->tokens && pages <= w->pages)
+        return true;
+    tokens = with_slack(tokens > w->tokens ? tokens : w->tokens, t->most_tokens);
+    pages = with_slack(pages > w->pages ? pages : w->pages, t->most_pages);
+    choose_plan(t, tokens, pages, &p);
+    return check_plan(&p, e) && workspace_open(t, tokens, pages, p.recompute, e);
 }

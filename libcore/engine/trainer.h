@@ -53,11 +53,12 @@ struct trainer {
     struct packing packing;
     struct workspace w;
     size_t micro_tokens;
+    size_t most_tokens, most_pages; /* of a micro-batch, as planned; 0: not planned */
 };
 
-/* The workspace is as large as this, and positions are there for the longest sequence. */
+/* The workspace is at least as large as this, and positions are there for the longest sequence. */
 bool trainer_fit(struct trainer *t, size_t tokens, size_t pages, size_t longest,
-                 struct trainer_plan *plan, struct err *e) MUST_CHECK;
+                 struct err *e) MUST_CHECK;
 
 bool workspace_open(struct trainer *t, size_t tokens, size_t pages, bool recompute,
                     struct err *e) MUST_CHECK;

@@ -201,7 +201,7 @@ static void groups_without_contrast_add_nothing(void)
         struct trainer_plan plan;
         struct err e = ERR_NONE;
         batch_init(&b, true);
-        struct trainer_options o = {.engine = {.threads = 1}};
+        struct trainer_options o = {.engine = {.threads = 1}, .micro_tokens = 200};
         struct trainer *t = open_trainer(dir, o, &b, &plan);
         if (recompute) {
             trainer_close(t);
