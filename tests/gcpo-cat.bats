@@ -226,7 +226,8 @@ CASES
     for i in $(seq 60); do group "g$i" w c w c; done | gcpo-inject-gold > "$T/whole"
     n=$(stat -c %s "$T/whole")
     plain < "$T/whole" > "$T/lines"
-    for at in $(seq 200 $((n / 20)) $((n - 1))) $((n - 1)); do
+    head=$(grep -abo "$(printf "\x28\xb5\x2f\xfd")" "$T/whole" | head -1 | cut -d: -f1) # the first frame begins behind the head mark
+    for at in $(seq $((head + 20)) $((n / 20)) $((n - 1))) $((n - 1)); do
         head -c "$at" "$T/whole" > "$T/cut"
         run -1 gcpo-cat --check "$T/cut"
         [[ "$output" == "$T/cut:"*truncated* ]]
