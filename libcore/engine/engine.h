@@ -218,8 +218,8 @@ const struct engine_info *trainer_info(const struct trainer *t);
 const char *trainer_digest(const struct trainer *t); /* of the directory it was opened from */
 const char *trainer_device(const struct trainer *t);
 
-/* Who computes the products of the backward pass: its bits are reproducible for
- * one such name only, for example "OpenBLAS 0.3.21 SkylakeX". */
+/* Who computes the backward pass: its bits are the same under one such name.  On the CPU that
+ * is "cpu", whatever the instruction set. */
 const char *trainer_backward_name(const struct trainer *t);
 
 /* What the work needs, known before it begins. */

@@ -66,7 +66,9 @@ static bool open_trainer(struct trainer *t, const char *dir, struct err *e)
             return false;
     }
     list_params(t);
-    snprintf(t->backward_name, sizeof t->backward_name, "%s", t->b->name);
+    /* "cpu avx512" computes the same bits as any other "cpu". */
+    snprintf(t->backward_name, sizeof t->backward_name, "%.*s", (int)strcspn(t->b->name, " "),
+             t->b->name);
     return true;
 }
 

@@ -183,6 +183,38 @@ static void threads_and_memory_change_no_bit(void)
     }
 }
 
+/* Forward and backward: every instruction set that this machine has gives the same bits. */
+static void instruction_sets_change_no_bit(void)
+{
+    static const char *const sets[] = {"portable", "avx2", "avx512"};
+    const char *before = getenv("GCPO_TEST_ISA");
+    char *dir = small_make(small_qwen3, DTYPE_BF16, 21), *saved = before ? xstrdup(before) : NULL;
+    struct batch b;
+    batch_init(&b, true);
+    float *want = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        struct err e = ERR_NONE;
+        struct trainer_options o = {.engine = {.device = "cpu"}, .no_optimizer = true};
+        setenv("GCPO_TEST_ISA", sets[i], 1);
+        struct trainer *t = trainer_open(dir, &o, &e);
+        CHECK(t || e.status == ERR_DEVICE);
+        if (!t)
+            continue;
+        float *seen = gradient(t, &b);
+        want = want ? want : seen;
+        CHECK(memcmp(want, seen, trainer_n(t) * sizeof *seen) == 0);
+        CHECK_STR(trainer_backward_name(t), "cpu");
+        trainer_close(t);
+    }
+    if (saved)
+        setenv("GCPO_TEST_ISA", saved, 1);
+    else
+        unsetenv("GCPO_TEST_ISA");
+    free(saved);
+    arena_free(&b.arena);
+    small_remove(dir);
+}
+
 /* The least memory in which a gradient can be computed. */
 static uint64_t least_memory(const char *dir, struct trainer_options o, struct batch *b)
 {
@@ -479,6 +511,7 @@ int main(void)
     static const struct test t[] = {
         {"gradients agree with central differences", gradients_agree_with_central_differences},
         {"threads and memory change no bit", threads_and_memory_change_no_bit},
+        {"instruction sets change no bit", instruction_sets_change_no_bit},
         {"groups without contrast add nothing", groups_without_contrast_add_nothing},
         {"micro-batches change the last bits only", micro_batches_change_the_last_bits_only},
         {"what does not fit is refused beforehand", what_does_not_fit_is_refused_beforehand},
