@@ -4,7 +4,7 @@
 
 #include "report/digest.h"
 #include "report/lengths.h"
-#include "report/words.h"
+#include "report/wordcount.h"
 
 struct moments {
     uint64_t n;

@@ -1,6 +1,6 @@
-/* words.h - how often each of a few words occurred (fates of golds, verdicts). */
-#ifndef REPORT_WORDS_H
-#define REPORT_WORDS_H
+/* wordcount.h - how often each of a few words occurred (fates of golds, verdicts). */
+#ifndef REPORT_WORDCOUNT_H
+#define REPORT_WORDCOUNT_H
 
 #include "base/str.h"
 

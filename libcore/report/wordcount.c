@@ -1,5 +1,5 @@
-/* words.c - see words.h. */
-#include "report/words.h"
+/* wordcount.c - see wordcount.h. */
+#include "report/wordcount.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
