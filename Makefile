@@ -59,7 +59,7 @@ help:
 # The folder is the registry: libcore/x/y/*.c becomes gen/x/y.list with a line X(symbol, "name") for
 # each file.  The name is the option's value; in the symbol all but letters and digits is '_'.
 REGISTRIES := rl/preset rl/advantage rl/surrogate model/family text/chat answer/kind
-GEN := $(B)/gen/version.h $(REGISTRIES:%=$(B)/gen/%.list)
+GEN := $(B)/gen/version.h $(REGISTRIES:%=$(B)/gen/%.list) $(B)/gen/report/page.css.inc $(B)/gen/report/page.js.inc
 
 $(B)/gen/version.h: FORCE
 	@mkdir -p $(@D)
@@ -72,6 +72,11 @@ $(B)/gen/%.list: FORCE
 	@mkdir -p $(@D)
 	@for f in $(sort $(wildcard libcore/$*/*.c)); do n=$$(basename $$f .c); printf 'X(%s, "%s")\n' "$${n//[^a-z0-9]/_}" "$$n"; done > $@.new; \
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# A text file as the bytes of a C array.
+$(B)/gen/%.inc: libcore/%
+	@mkdir -p $(@D)
+	@od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
 
 .PHONY: FORCE
 FORCE:

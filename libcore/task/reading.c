@@ -3,7 +3,7 @@
  * Judgements are told by sign and word, colour only repeats them. */
 #include "task/reading.h"
 #include "report/digest.h"
-#include "task/prose.h"
+#include "task/screen.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,13 +20,13 @@ static const struct {
 struct page {
     const struct reading *r;
     const struct group *g;
-    struct prose prose;
+    struct screen screen;
     struct buf *out;
 };
 
 static void put_styled(const struct page *p, const char *sgr, const char *text)
 {
-    prose_put_inline(&p->prose, str_of(text), sgr);
+    screen_put_inline(&p->screen, str_of(text), sgr);
 }
 
 static const char *judgement(enum verdict v, const char **sgr)
@@ -49,14 +49,14 @@ static void put_member(const struct page *p, const struct object *o, enum field 
     if (json_double(*v, &number))
         buf_printf(p->out, "%.5g", number);
     else
-        prose_put_inline(&p->prose,
-                         json_type(*v) == JSON_STRING ? json_decode(p->g->arena, *v) : *v, NULL);
+        screen_put_inline(&p->screen,
+                          json_type(*v) == JSON_STRING ? json_decode(p->g->arena, *v) : *v, NULL);
 }
 
 static void put_text(const struct page *p, struct str text)
 {
     if (text.n)
-        prose_put(&p->prose, text, NULL, 0);
+        screen_put(&p->screen, text, NULL, 0);
     else
         buf_printf(p->out, "%*s(empty)\n", INDENT, "");
 }
@@ -94,7 +94,7 @@ static bool put_messages(const struct page *p, struct err *e)
                            json_type_name(json_type(v)));
         if (!get_string(p->g->arena, &m, "messages.", F_ROLE, &has, &role, e))
             return false;
-        prose_put_inline(&p->prose, role, "1");
+        screen_put_inline(&p->screen, role, "1");
         buf_putc(p->out, '\n');
         struct str content = {0};
         if (!get_string(p->g->arena, &m, "messages.", F_CONTENT, &has, &content, e))
@@ -137,7 +137,7 @@ static bool put_head(const struct page *p, struct err *e)
     if (!group_id(p->g, &id, e) || !describe(p->g, text, sizeof text, e))
         return false;
     put_rule(p, '=');
-    prose_put_inline(&p->prose, id, "1");
+    screen_put_inline(&p->screen, id, "1");
     put_member(p, top, F_ROUND, "round");
     buf_printf(p->out, "   %s", text);
     put_member(p, top, F_ANSWER, "answer");
@@ -200,7 +200,7 @@ static void put_scores(const struct page *p, const struct scored *s)
             struct buf text = {0};
             tokenizer_decode(p->r->tok, &s->id[at[i]], 1, false, &text);
             buf_putc(p->out, '"');
-            prose_put_inline(&p->prose, buf_str(&text), NULL);
+            screen_put_inline(&p->screen, buf_str(&text), NULL);
             buf_puts(p->out, "\" ");
             buf_free(&text);
         }
@@ -222,14 +222,14 @@ static void put_marked(const struct page *p, const struct scored *s)
 {
     struct buf text = {0};
     struct decoder d = decoder_start(p->r->tok, false);
-    struct prose_span *spans = arena_array(p->g->arena, s->n + 1, sizeof *spans);
+    struct screen_span *spans = arena_array(p->g->arena, s->n + 1, sizeof *spans);
     for (size_t i = 0; i < s->n; i++) {
         decoder_push(&d, s->id[i], &text);
-        spans[i] = (struct prose_span){text.n, s->n_logp ? mark_of(s->logp[i]) : NULL};
+        spans[i] = (struct screen_span){text.n, s->n_logp ? mark_of(s->logp[i]) : NULL};
     }
     decoder_finish(&d, &text);
-    spans[s->n] = (struct prose_span){text.n, NULL};
-    prose_put(&p->prose, buf_str(&text), spans, s->n + 1);
+    spans[s->n] = (struct screen_span){text.n, NULL};
+    screen_put(&p->screen, buf_str(&text), spans, s->n + 1);
     buf_free(&text);
 }
 
@@ -319,7 +319,7 @@ const char reading_line_heading[] =
 bool reading_put_line(const struct reading *r, const struct group *g, struct buf *out,
                       struct err *e)
 {
-    const struct prose prose = {out, r->colour, 0, 0, 0};
+    const struct screen screen = {out, r->colour, 0, 0, 0};
     struct digest d;
     struct str id;
     uint64_t round = 0;
@@ -340,10 +340,10 @@ bool reading_put_line(const struct reading *r, const struct group *g, struct buf
                d.n ? length / (double)d.n : 0, cut);
     size_t before = out->n;
     if (d.has_fate)
-        prose_put_inline(&prose, str_slice(d.fate, 0, d.fate.n < 12 ? d.fate.n : 12), NULL);
+        screen_put_inline(&screen, str_slice(d.fate, 0, d.fate.n < 12 ? d.fate.n : 12), NULL);
     buf_printf(out, "%*s  %5llu  ", (int)(out->n - before < 12 ? 12 - (out->n - before) : 0), "",
                (unsigned long long)round);
-    prose_put_inline(&prose, id, NULL);
+    screen_put_inline(&screen, id, NULL);
     buf_putc(out, '\n');
     return true;
 }

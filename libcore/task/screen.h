@@ -1,15 +1,15 @@
-/* prose.h - text from a model, on a terminal.
+/* screen.h - text from a model, on a terminal.
  *
  * Lines are wrapped at spaces and indented.  Characters that a terminal would
  * act upon, or that cannot be seen (control characters, formatting, what is not
  * UTF-8), are shown as \x1b or <U+202E>: a response cannot move the cursor, change
  * colours or reorder what is read. */
-#ifndef TASK_PROSE_H
-#define TASK_PROSE_H
+#ifndef TASK_SCREEN_H
+#define TASK_SCREEN_H
 
 #include "base/str.h"
 
-struct prose {
+struct screen {
     struct buf *out;
     bool colour;   /* SGR sequences are written */
     size_t width;  /* columns of the terminal; 0: lines are not wrapped */
@@ -18,16 +18,16 @@ struct prose {
 };
 
 /* The text up to byte `end` (from where the span before ends) in a style. */
-struct prose_span {
+struct screen_span {
     size_t end;
     const char *sgr; /* "4;31"; NULL: plain */
 };
 
 /* Lines of text, each ended by '\n'.  n_spans = 0: plain. */
-void prose_put(const struct prose *p, struct str text, const struct prose_span *spans,
-               size_t n_spans);
+void screen_put(const struct screen *p, struct str text, const struct screen_span *spans,
+                size_t n_spans);
 
 /* One line's worth: without wrapping, indentation and '\n'.  sgr may be NULL. */
-void prose_put_inline(const struct prose *p, struct str text, const char *sgr);
+void screen_put_inline(const struct screen *p, struct str text, const char *sgr);
 
 #endif

@@ -1,5 +1,5 @@
-/* prose.c - see prose.h. */
-#include "task/prose.h"
+/* screen.c - see screen.h. */
+#include "task/screen.h"
 #include "base/mem.h"
 #include "text/unicode.h"
 
@@ -17,7 +17,7 @@ struct glyph {
 };
 
 struct line {
-    const struct prose *p;
+    const struct screen *p;
     struct glyph *glyph;
     size_t n, cap, width, room, written;
 };
@@ -54,7 +54,7 @@ static struct glyph glyph_of(uint32_t c, const char *sgr)
     return g;
 }
 
-static void put_glyphs(const struct prose *p, const struct glyph *g, size_t n)
+static void put_glyphs(const struct screen *p, const struct glyph *g, size_t n)
 {
     const char *style = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -113,8 +113,8 @@ static void end_line(struct line *l)
     flush(l, l->n, 0);
 }
 
-void prose_put(const struct prose *p, struct str text, const struct prose_span *spans,
-               size_t n_spans)
+void screen_put(const struct screen *p, struct str text, const struct screen_span *spans,
+                size_t n_spans)
 {
     struct line l = {.p = p};
     size_t span = 0;
@@ -142,7 +142,7 @@ void prose_put(const struct prose *p, struct str text, const struct prose_span *
     free(l.glyph);
 }
 
-void prose_put_inline(const struct prose *p, struct str text, const char *sgr)
+void screen_put_inline(const struct screen *p, struct str text, const char *sgr)
 {
     if (p->colour && sgr)
         buf_printf(p->out, "\033[%sm", sgr);
