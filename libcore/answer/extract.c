@@ -68,6 +68,25 @@ static bool last_formula(struct arena *a, struct str t, const struct answer_opti
     return give(out, f, "extract:formula");
 }
 
+/* The answer in a short sentence, without what leads to it or comes after it:
+ * "so the angle is 90", "5, because 2 + 3 = 5".  Words alone stay as they are. */
+static struct str stated(struct str s)
+{
+    static const char *const reasons[] = {", because ", " because ", ", since ", " since ",
+                                          ", as ",      ", which ",  ", so ",    ", where "};
+    struct str found;
+    for (size_t k = 0; k < sizeof reasons / sizeof *reasons; k++) {
+        size_t i = str_find(s, str_of(reasons[k]), 0);
+        if (i != STR_NONE && i > 0)
+            s = str_slice(s, 0, i);
+    }
+    if (prose_after_verb(s, &found) && !prose_is(found))
+        for (size_t i = 0; i < found.n; i++)
+            if (scan_digit(found.p[i]) || found.p[i] == '\\')
+                return found;
+    return prose_without_lead(s);
+}
+
 /* An announced answer that may have words around it. */
 static bool announced_answer(struct arena *a, struct announced x, const struct answer_options *o,
                              bool choice, struct extraction *out)
@@ -82,6 +101,9 @@ static bool announced_answer(struct arena *a, struct announced x, const struct a
         if (!rest.n || prose_is(rest))
             return give(out, str_slice(x.text, s.item[0].from, s.item[0].to), "extract:phrase");
     }
+    struct str said = stated(x.text); /* unless a formula says it */
+    if (!x.whole && (!s.n || s.item[s.n - 1].end <= (size_t)(said.p - x.text.p)))
+        x.text = said;
     if (!prose_is(x.text))
         return give(out, x.text, x.whole ? "extract:line" : "extract:phrase");
     if (x.final && prose_after_verb(x.text, &found) && !prose_is(found))
@@ -165,7 +187,7 @@ void extract_response(struct arena *a, struct str t, const struct answer_options
     if (last_formula(a, t, o, out))
         return;
     if (t.n && t.n <= WHOLE_MAX && !prose_is(t)) {
-        give(out, t, "extract:whole");
+        give(out, stated(t), "extract:whole");
         return;
     }
     if (o->last_number && prose_last_number(t, &found))

@@ -134,7 +134,7 @@ static struct node *matrix_product(struct compare *c, const struct node *x)
         if (!m)
             return NULL;
     }
-    for (uint32_t i = 0; i < x->n; i++)
+    for (uint32_t i = 0; m && i < x->n; i++)
         if (!node_has(x->kid[i], OP_MATRIX))
             m = matrix_scale(c, m, x->kid[i], false);
     return m;

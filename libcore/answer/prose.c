@@ -192,6 +192,17 @@ bool prose_bold(struct str t, struct str *out)
     return digit && !prose_is(*out);
 }
 
+struct str prose_without_lead(struct str s)
+{
+    static const char *const leads[] = {"so ",    "so, ",     "thus ",      "thus, ",
+                                        "hence ", "hence, ",  "therefore ", "therefore, ",
+                                        "then ",  "finally, "};
+    for (size_t k = 0; k < sizeof leads / sizeof *leads; k++)
+        if (fold_at(s, 0, leads[k]))
+            return str_trim(str_slice(s, strlen(leads[k]), s.n));
+    return s;
+}
+
 bool prose_after_verb(struct str s, struct str *out)
 {
     static const char *const verbs[] = {" is ", " are ", " be ", " equals "};

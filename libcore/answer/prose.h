@@ -24,6 +24,9 @@ bool prose_bold(struct str t, struct str *out);
 /* What follows the last "is" or "are" of a sentence, or an equals sign behind it. */
 bool prose_after_verb(struct str sentence, struct str *out);
 
+/* Without "so", "thus", "therefore", ... in front. */
+struct str prose_without_lead(struct str s);
+
 /* The last number that stands free in the text, with a fraction or percent sign. */
 bool prose_last_number(struct str t, struct str *out);
 
