@@ -24,7 +24,7 @@ struct run {
     void *buffers[RUN_BUFFERS];
     size_t n_buffers;
     float *out; /* emitted */
-    size_t n_out;
+    size_t n_out, cap_out;
 };
 
 struct op_case {
@@ -78,18 +78,25 @@ static inline int32_t *run_ids(struct run *r, size_t n, size_t limit)
     return p;
 }
 
+/* Room for n more outputs; some cases emit one value at a time. */
+static inline float *run_more(struct run *r, size_t n)
+{
+    if (r->n_out + n > r->cap_out) {
+        r->cap_out = 2 * (r->n_out + n);
+        r->out = xrealloc(r->out, r->cap_out, sizeof *r->out);
+    }
+    r->n_out += n;
+    return r->out + r->n_out - n;
+}
+
 static inline void run_emit_host(struct run *r, const float *p, size_t n)
 {
-    r->out = xrealloc(r->out, r->n_out + n, sizeof *r->out);
-    memcpy(r->out + r->n_out, p, n * sizeof *p);
-    r->n_out += n;
+    memcpy(run_more(r, n), p, n * sizeof *p);
 }
 
 static inline void run_emit(struct run *r, const float *device, size_t n)
 {
-    r->out = xrealloc(r->out, r->n_out + n, sizeof *r->out);
-    r->b->op->download(r->b, r->out + r->n_out, device, n * sizeof *device);
-    r->n_out += n;
+    r->b->op->download(r->b, run_more(r, n), device, n * sizeof *device);
 }
 
 static inline struct weight *run_weight(struct run *r, enum elem type, size_t n, size_t k,
