@@ -128,6 +128,7 @@ static enum tri at_point(struct compare *c, const struct node *g, const struct n
                          bool complex, size_t n)
 {
     struct mod m = {.budget = &c->budget, .point = (uint64_t)point + 100};
+    size_t enough = point < 0 ? 2 : 1; /* further only where a value is too near zero to tell */
     enum tri r = UNKNOWN;
     for (size_t k = 0; k < n && r == UNKNOWN; k++) {
         struct ball_at at = {.budget = &c->budget,
@@ -143,7 +144,7 @@ static enum tri at_point(struct compare *c, const struct node *g, const struct n
             ev = ball_eval(&at, x, &b);
         if (ev == EV_OK && !ball_overlap(&a, &b))
             r = NO;
-        else if (ev == EV_OK && k + 1 == n && ball_is_tight(&a) && ball_is_tight(&b))
+        else if (ev == EV_OK && (k + 1 == n || k >= enough) && ball_is_tight(&a) && ball_is_tight(&b))
             r = YES;
         ball_clear(&a);
         ball_clear(&b);
@@ -167,7 +168,7 @@ static enum tri by_balls(struct compare *c, const struct node *g, const struct n
         bool enough = valid >= ANSWER_POINTS;
         if (enough && !ball_point_is_mixed(k))
             continue;
-        enum tri r = at_point(c, g, x, k, complex, enough ? 1 : 2);
+        enum tri r = at_point(c, g, x, k, complex, enough ? 1 : 3);
         if (r == NO || c->budget.limit != LIMIT_NONE)
             return r;
         valid += r == YES;
