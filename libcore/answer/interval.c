@@ -226,10 +226,22 @@ bool iv_log(struct iv *r, const struct iv *a)
     return true;
 }
 
+enum { WAVE_BITS = 4096 }; /* of an argument, which is brought into one period */
+
+static bool is_huge(mpfr_srcptr x)
+{
+    return !mpfr_number_p(x) || (!mpfr_zero_p(x) && mpfr_get_exp(x) > WAVE_BITS);
+}
+
 /* sin and cos move by at most the width of their argument. */
 static void wave(struct iv *r, const struct iv *a, int (*f)(mpfr_ptr, mpfr_srcptr, mpfr_rnd_t))
 {
     mpfr_t width;
+    if (is_huge(a->lo) || is_huge(a->hi)) {
+        mpfr_set_si(r->lo, -1, MPFR_RNDD);
+        mpfr_set_si(r->hi, 1, MPFR_RNDU);
+        return;
+    }
     mpfr_init2(width, 32);
     mpfr_sub(width, a->hi, a->lo, MPFR_RNDU);
     f(r->lo, a->lo, MPFR_RNDD); /* may overwrite a->lo; a->hi is not needed any more */
