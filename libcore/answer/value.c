@@ -144,7 +144,8 @@ static enum tri at_point(struct compare *c, const struct node *g, const struct n
             ev = ball_eval(&at, x, &b);
         if (ev == EV_OK && !ball_overlap(&a, &b))
             r = NO;
-        else if (ev == EV_OK && (k + 1 == n || k >= enough) && ball_is_tight(&a) && ball_is_tight(&b))
+        else if (ev == EV_OK && (k + 1 == n || k >= enough) && ball_is_tight(&a) &&
+                 ball_is_tight(&b))
             r = YES;
         ball_clear(&a);
         ball_clear(&b);
