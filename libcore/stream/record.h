@@ -13,23 +13,19 @@
 
 #include "base/json.h"
 
-#define RECORD_FIELDS(X)                                                                           \
-    X(ID, "id")                                                                                    \
-    X(ROUND, "round")                                                                              \
-    X(PROMPT, "prompt")                                                                            \
-    X(MESSAGES, "messages") X(SYSTEM, "system") X(ANSWER, "answer") X(GOLD, "gold")                \
-        X(GOLD_VERDICT, "gold_verdict") X(GOLD_REWARD, "gold_reward")                              \
-            X(PROMPT_TOKENS, "prompt_tokens") X(MAX_TOKENS, "max_tokens")                          \
-                X(RESPONSES, "responses") X(TEXT, "text") X(TOKENS, "tokens")                      \
-                    X(LOGPROBS, "logprobs") X(REF_LOGPROBS, "ref_logprobs") X(FINISH, "finish")    \
-                        X(SOURCE, "source") X(REPLACED, "replaced") X(EXTRACTED, "extracted")      \
-                            X(VERDICT, "verdict") X(REWARD, "reward") X(WHY, "why")                \
-                                X(GOLD_WHY, "gold_why") X(OPENS_THOUGHT, "opens_thought")          \
-                                    X(LENGTH_PENALTY, "length_penalty")                            \
-                                        X(FORMAT_BONUS, "format_bonus") X(ADVANTAGE, "advantage")  \
-                                            X(FIRST_SAMPLE, "first_sample")                        \
-                                                X(GOLD_FATE, "gold_fate") X(VERIFIER, "verifier")  \
-                                                    X(ROLE, "role") X(CONTENT, "content")
+/* clang-format off */
+#define RECORD_FIELDS(X) \
+    X(ID, "id") X(ROUND, "round") X(PROMPT, "prompt") X(MESSAGES, "messages") \
+    X(SYSTEM, "system") X(ANSWER, "answer") X(GOLD, "gold") X(GOLD_VERDICT, "gold_verdict") \
+    X(GOLD_REWARD, "gold_reward") X(PROMPT_TOKENS, "prompt_tokens") X(MAX_TOKENS, "max_tokens") \
+    X(RESPONSES, "responses") X(TEXT, "text") X(TOKENS, "tokens") X(LOGPROBS, "logprobs") \
+    X(REF_LOGPROBS, "ref_logprobs") X(FINISH, "finish") X(SOURCE, "source") \
+    X(REPLACED, "replaced") X(EXTRACTED, "extracted") X(VERDICT, "verdict") X(REWARD, "reward") \
+    X(WHY, "why") X(GOLD_WHY, "gold_why") X(OPENS_THOUGHT, "opens_thought") \
+    X(LENGTH_PENALTY, "length_penalty") X(FORMAT_BONUS, "format_bonus") \
+    X(ADVANTAGE, "advantage") X(FIRST_SAMPLE, "first_sample") X(GOLD_FATE, "gold_fate") \
+    X(VERIFIER, "verifier") X(ROLE, "role") X(CONTENT, "content")
+/* clang-format on */
 
 enum field {
 #define X(symbol, name) F_##symbol,
