@@ -333,6 +333,23 @@ bool get_floats(struct arena *a, const struct object *o, const char *where, enum
     return true;
 }
 
+bool get_logprobs(struct arena *a, const struct object *o, const char *where, enum field f,
+                  size_t n, float **out, struct err *e)
+{
+    bool has;
+    size_t count;
+    if (!get_floats(a, o, where, f, &has, out, &count, e) || !has)
+        return e->status == 0;
+    if (count != n)
+        return err_set(e, ERR_DATA, "\"%s%s\" has %zu elements and \"%stokens\" %zu", where,
+                       field_name(f), count, where, n);
+    for (size_t i = 0; i < n; i++)
+        if ((*out)[i] > 0)
+            return err_set(e, ERR_DATA, "\"%s%s[%zu]\" is %g (a log-probability is not above 0)",
+                           where, field_name(f), i, (double)(*out)[i]);
+    return true;
+}
+
 const char *response_where(struct arena *a, size_t i)
 {
     char *s = arena_alloc(a, 40);

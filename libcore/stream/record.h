@@ -99,6 +99,10 @@ bool get_tokens(struct arena *a, const struct object *o, const char *where, enum
 bool get_floats(struct arena *a, const struct object *o, const char *where, enum field f, bool *has,
                 float **out, size_t *n, struct err *e);
 
+/* Log-probabilities, one for each of `n` tokens and none above 0; *out = NULL if absent. */
+bool get_logprobs(struct arena *a, const struct object *o, const char *where, enum field f,
+                  size_t n, float **out, struct err *e);
+
 /* "responses[i]." in static storage of the arena. */
 const char *response_where(struct arena *a, size_t i);
 

@@ -300,6 +300,8 @@ static bool tables(const struct stat_options *o, char *const *files, struct buf 
 bool stat_run(const struct stat_options *o, char *const *files, struct err *e)
 {
     struct buf out = {0};
+    if (o->explain)
+        return stat_explain(o, files, e);
     if (o->per_id)
         return stat_per_id(o, files, e);
     bool ok = o->pair ? stat_pair(o, files, &out, e) : tables(o, files, &out, e);

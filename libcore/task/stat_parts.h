@@ -19,6 +19,7 @@ struct stat_scan {
 bool stat_scan(struct stat_scan *s, char *const *files, struct err *e) MUST_CHECK;
 
 bool stat_pair(const struct stat_options *o, char *const *files, struct buf *out, struct err *e);
+bool stat_explain(const struct stat_options *o, char *const *files, struct err *e);
 bool stat_per_id(const struct stat_options *o, char *const *files, struct err *e);
 
 /* The text to the output file. */

@@ -64,28 +64,6 @@ static bool read_head(struct update_step *s, struct str head, struct err *e)
 
 /* ---- rows ---- */
 
-/* An array of log-probabilities as long as the tokens; absent: *out is NULL. */
-static bool read_logprobs(struct reading *r, const struct object *o, const char *where,
-                          enum field f, size_t n, float **out, struct err *e)
-{
-    bool has;
-    size_t count;
-    if (!get_floats(&r->s->arena, o, where, f, &has, out, &count, e))
-        return false;
-    if (!has) {
-        *out = NULL;
-        return true;
-    }
-    if (count != n)
-        return err_set(e, ERR_DATA, "\"%s%s\" has %zu elements and \"%stokens\" %zu", where,
-                       field_name(f), count, where, n);
-    for (size_t i = 0; i < n; i++)
-        if ((*out)[i] > 0)
-            return err_set(e, ERR_DATA, "\"%s%s[%zu]\" is %g (a log-probability is not above 0)",
-                           where, field_name(f), i, (double)(*out)[i]);
-    return true;
-}
-
 static bool read_tokens(struct reading *r, const struct object *o, const char *where,
                         struct update_row *row, struct err *e)
 {
@@ -94,8 +72,9 @@ static bool read_tokens(struct reading *r, const struct object *o, const char *w
         return false;
     if (!has)
         return err_set(e, ERR_DATA, "\"%stokens\" is missing (an update needs token ids)", where);
-    if (!read_logprobs(r, o, where, F_LOGPROBS, row->n, &row->recorded, e) ||
-        !read_logprobs(r, o, where, F_REF_LOGPROBS, row->n, &row->ref, e))
+    struct arena *a = &r->s->arena;
+    if (!get_logprobs(a, o, where, F_LOGPROBS, row->n, &row->recorded, e) ||
+        !get_logprobs(a, o, where, F_REF_LOGPROBS, row->n, &row->ref, e))
         return false;
     if (row->gold)
         row->recorded = NULL; /* the policy never sampled it */
