@@ -26,6 +26,8 @@ static const char *verdict_text(enum verdict v)
 static void put_number(struct table *t, const char *fmt, double x)
 {
     char cell[CELL_MAX] = "-";
+    if (x == 0)
+        fmt = "%.0f", x = 0; /* not "-0.000e+00" */
     if (!isnan(x))
         snprintf(cell, sizeof cell, fmt, x); /* fmt is one of ours, for one double */
     table_put(t, "%s", cell);
@@ -129,7 +131,7 @@ static void print_head(const struct explained *x, const char *file, size_t line,
         buf_puts(out, "unknown (no verdicts)\n");
     put_label(out, "gold");
     buf_printf(out, "%.*s", STR_ARG(d->has_fate ? d->fate : STR("no fate")));
-    if (d->has_gold_verdict)
+    if (d->gold_verdict != VERDICT_ABSENT)
         buf_printf(out, ", verdict %s", verdict_name(d->gold_verdict));
     if (x->gold_why.p)
         buf_printf(out, " (%.*s)", STR_ARG(x->gold_why));
@@ -373,7 +375,7 @@ void explain_put_json(const struct explained *x, struct buf *out)
                (unsigned long long)x->first_sample);
     json_string(out, "contrast", d->judged ? str_of(contrast_name(d->contrast)) : none);
     json_string(out, "gold_fate", d->has_fate ? d->fate : none);
-    json_string(out, "gold_verdict", d->has_gold_verdict ? verdict_str(d->gold_verdict) : none);
+    json_string(out, "gold_verdict", verdict_str(d->gold_verdict));
     json_string(out, "gold_why", x->gold_why);
     buf_printf(out, ",\"scorable\":%zu", x->n_scorable);
     json_number(out, "reward_mean", x->reward_mean);
