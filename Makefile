@@ -164,7 +164,7 @@ tsan:
 .PHONY: torture
 torture: all
 	@$(MAKE) --no-print-directory $(UNIT)
-	@export PATH=$(CURDIR)/$(B):$$PATH; { tests/kill.sh 200; tests/memory.sh; TORTURE=1 $(B)/tests/unit/test_answer; } | tee $(B)/torture.log
+	@export PATH=$(CURDIR)/$(B):$$PATH; { tests/kill.sh 200; tests/memory.sh; TORTURE=1 $(B)/tests/unit/test_answer_random; } | tee $(B)/torture.log
 	@! grep '^not ok' $(B)/torture.log
 
 ## fuzz: run one fuzzer with libFuzzer: make fuzz T=json S=60
