@@ -274,6 +274,30 @@ static size_t period_part(const struct lexer *x, size_t i, size_t end, struct st
     return i;
 }
 
+/* 0.1666... and 0.1212\ldots: the period that the last digits repeat, or nothing. */
+static size_t dotted_period(const struct lexer *x, size_t i, size_t end, size_t decimals,
+                            struct str *period)
+{
+    static const char *const dots[] = {"...", "\\ldots", "\\dots", "\\cdots", "\xe2\x80\xa6"};
+    size_t after = i;
+    for (size_t k = 0; k < 5 && after == i; k++) {
+        size_t n = strlen(dots[k]);
+        if (end - i >= n && memcmp(x->text.p + i, dots[k], n) == 0)
+            after = i + n;
+    }
+    for (size_t n = 1; after > i && n <= 6; n++) {
+        size_t need = n == 1 ? 3 : 2 * n;
+        bool repeats = need <= decimals;
+        for (size_t k = n; repeats && k < need; k++)
+            repeats = x->text.p[i - 1 - k] == x->text.p[i - 1 - k + n];
+        if (repeats) {
+            *period = piece(x, i - n, i);
+            return after;
+        }
+    }
+    return i;
+}
+
 static struct str keep(struct lexer *x, const struct digits *d)
 {
     return (struct str){arena_strdup(x->a, d->p, d->n), d->n};
@@ -309,6 +333,8 @@ static size_t number(struct lexer *x, size_t i, size_t end)
             }
             struct str period = {NULL, 0};
             size_t after = period_part(x, k, end, &period);
+            if (after == k)
+                after = dotted_period(x, k, end, k - i - skip, &period);
             if (after > k) {
                 struct tok *t = push(x, T_REPEAT, start);
                 t->s = keep(x, &d);

@@ -284,7 +284,7 @@ struct node *parse(struct arena *a, struct str text, enum lex_reading reading, e
     if (l.limit != LIMIT_NONE || l.n == 0)
         return NULL;
     struct parser p = {.a = a, .t = l.tok};
-    struct node *x = parse_list(&p);
+    struct node *x = parse_choose(&p, parse_list(&p));
     *limit = p.limit;
     return x && p.t->kind == T_END && p.limit == LIMIT_NONE ? x : NULL;
 }

@@ -145,13 +145,28 @@ static struct node *set_bracket(struct parser *p)
     return accept(p, T_SETCLOSE) ? set_of(p, x) : NULL;
 }
 
+struct node *parse_choose(struct parser *p, struct node *x)
+{
+    int kind = p->t->kind;
+    if (!x || (kind != T_CHOOSE && kind != T_OVER))
+        return x;
+    p->t++;
+    struct node *y = parse_list(p);
+    if (!y)
+        return NULL;
+    struct node *r = kind == T_OVER ? node_2(p->a, OP_DIV, x, y) : node_func(p->a, FUNC_BINOM, 2);
+    r->kid[0] = x;
+    r->kid[1] = y;
+    return r;
+}
+
 /* A group in braces; with commas it is a set whose backslashes were lost. */
 static struct node *brace_group(struct parser *p)
 {
     p->t++;
     if (accept(p, '}'))
         return p->t->kind == T_END ? node_name(p->a, OP_SETNAME, STR("")) : parse_atom(p);
-    struct node *x = parse_list(p);
+    struct node *x = parse_choose(p, parse_list(p));
     if (!x || !accept(p, '}'))
         return NULL;
     if (x->op == OP_LIST && !(x->flags & NODE_GROUPED)) {

@@ -39,6 +39,8 @@ struct node *parse_sum(struct parser *p)
     }
     parse_leave(p);
     (void)pm;
+    if (it.n == 2 && it.v[0]->op == OP_SETNAME && it.v[1]->op == OP_NEG) /* R - {0} */
+        return node_2(p->a, OP_SETMINUS, it.v[0], it.v[1]->kid[0]);
     return it.n == 1 ? it.v[0] : node_list(p->a, OP_ADD, it.v, it.n);
 }
 
@@ -121,6 +123,14 @@ static struct node *plain_mixed(struct parser *p, struct node *whole)
     return mixed(p, whole, part);
 }
 
+/* An x between two numbers, with space around it: 6.02 x 10^23. */
+static bool is_times(const struct parser *p, const struct node *before)
+{
+    const struct tok *t = p->t;
+    return before->op == OP_NUM && t->kind == T_NAME && str_is(t->s, "x") && t->flags & TOK_SPACE &&
+           t[1].kind == T_NUM && t[1].flags & TOK_SPACE;
+}
+
 static struct node *product(struct parser *p, struct items *it)
 {
     return it->n == 1 ? it->v[0] : node_list(p->a, OP_MUL, it->v, it->n);
@@ -147,6 +157,8 @@ struct node *parse_term(struct parser *p)
     for (;;) {
         struct node *x = it.v[it.n - 1];
         int kind = p->t->kind;
+        if (is_times(p, x))
+            kind = '*';
         if (kind == '*' || kind == '/' || kind == T_MODULO) {
             if (kind == T_MODULO && p->t->flags & TOK_TEXT) /* \pmod belongs to a congruence */
                 return NULL;

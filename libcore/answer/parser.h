@@ -15,8 +15,9 @@ struct parser {
 };
 
 /* Each returns NULL, with nothing to undo, where the text is not mathematics. */
-struct node *parse_list(struct parser *p);    /* elements with separators */
-struct node *parse_element(struct parser *p); /* words, or a chain of relations */
+struct node *parse_list(struct parser *p);                   /* elements with separators */
+struct node *parse_choose(struct parser *p, struct node *x); /* n \choose k, a \over b */
+struct node *parse_element(struct parser *p);                /* words, or a chain of relations */
 struct node *parse_sum(struct parser *p);
 struct node *parse_term(struct parser *p);
 struct node *parse_factor(struct parser *p); /* an atom with powers and what follows it */

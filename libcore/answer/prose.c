@@ -300,6 +300,13 @@ static bool choice_at(struct str t, size_t i, const char *const *choices, size_t
             *out = str_slice(t, i, i + 1);
             return true;
         }
+        /* (b) is a choice; b alone is a variable */
+        static const char capitals[] = "ABCDEFGHIJ";
+        if (i == 1 && t.n == 3 && t.p[0] == '(' && t.p[2] == ')' && t.p[1] >= 'a' &&
+            t.p[1] <= 'j') {
+            *out = (struct str){&capitals[t.p[1] - 'a'], 1};
+            return true;
+        }
         return false;
     }
     for (size_t k = 0; k < n; k++) {

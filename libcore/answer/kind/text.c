@@ -132,6 +132,24 @@ static bool same_words(struct str a, struct str b)
     return true;
 }
 
+/* xyz beside zyx: letters that follow each other in the alphabet are factors. */
+static bool same_run(struct str a, struct str b)
+{
+    unsigned seen_a = 0, seen_b = 0;
+    if (a.n != b.n || a.n < 3 || a.n > 4)
+        return false;
+    for (size_t i = 0; i < a.n; i++) {
+        if (a.p[i] < 'a' || a.p[i] > 'z' || b.p[i] < 'a' || b.p[i] > 'z')
+            return false;
+        seen_a |= 1u << (a.p[i] - 'a');
+        seen_b |= 1u << (b.p[i] - 'a');
+    }
+    unsigned run = (1u << a.n) - 1;
+    while (run < seen_a)
+        run <<= 1;
+    return seen_a == seen_b && seen_a == run;
+}
+
 static enum match compare(struct compare *c, const struct node *g, const struct node *x)
 {
     bool gt = g->op == OP_TEXT, xt = x->op == OP_TEXT;
@@ -140,7 +158,7 @@ static enum match compare(struct compare *c, const struct node *g, const struct 
     if (!gt || !xt)
         return match_of(text_and_other(c, gt ? g->name : x->name, gt ? x : g));
     enum meaning m = meaning(g->name);
-    return match_of(same_words(bare(g->name), bare(x->name)) ||
+    return match_of(same_words(bare(g->name), bare(x->name)) || same_run(g->name, x->name) ||
                     (m != MEANS_NOTHING && m == meaning(x->name)));
 }
 
