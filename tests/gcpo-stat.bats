@@ -142,8 +142,9 @@ independent() {
     run -0 gcpo-stat "$T/m"
     [ "${lines[0]}" = "the same at every step" ]
     [ "${lines[1]}" = "  lr         0.0002" ]
-    [ "${lines[3]}" = "step  reward  ratio.max" ]
-    [ "${lines[4]}" = "   1     0.1        1.1" ]
+    [ "${lines[3]}" = "              ratio" ]
+    [ "${lines[4]}" = "step  reward    max" ]
+    [ "${lines[5]}" = "   1     0.1    1.1" ]
     run -0 gcpo-stat --csv --field ratio "$T/m"
     [ "${lines[0]}" = "ratio.min,ratio.max" ]
     [ "${lines[3]}" = "0.9,1.3" ]

@@ -151,10 +151,26 @@ static bool is_constant(const struct series *s, size_t column)
     return s->n_rows > 1 && !isnan(first);
 }
 
+/* "groups.all_wrong": the object's name, without the dot, and the member's. */
+static struct str outer_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return (struct str){name, dot ? (size_t)(dot - name) : 0};
+}
+
+static const char *inner_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+/* A column is as wide as its numbers, its name, and the name of its object above it. */
 static size_t width_of(const struct series *s, size_t column)
 {
     char text[32];
-    size_t width = utf8_length(str_of(s->name[column]));
+    size_t width = utf8_length(str_of(inner_name(s->name[column])));
+    size_t outer = utf8_length(outer_name(s->name[column]));
+    width = outer > width ? outer : width;
     for (size_t r = 0; r < s->n_rows; r++) {
         format(text, series_at(s, r, column));
         if (strlen(text) > width)
@@ -186,8 +202,16 @@ static void print_block(const struct series *s, const size_t *column, size_t n, 
     memset(align, 'r', n);
     align[n] = 0;
     struct table t = {.align = align};
+    bool nested = false;
     for (size_t i = 0; i < n; i++)
-        table_put(&t, "%s", s->name[column[i]]);
+        nested |= outer_name(s->name[column[i]]).n > 0;
+    for (size_t i = 0; i < n && nested; i++) {
+        struct str outer = outer_name(s->name[column[i]]);
+        bool again = i && str_eq(outer, outer_name(s->name[column[i - 1]]));
+        table_put_str(&t, again ? STR("") : outer);
+    }
+    for (size_t i = 0; i < n; i++)
+        table_put(&t, "%s", inner_name(s->name[column[i]]));
     for (size_t r = 0; r < s->n_rows; r++)
         for (size_t i = 0; i < n; i++) {
             char text[32];

@@ -2,6 +2,7 @@
 #include "report/sheet.h"
 #include "report/table.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -219,7 +220,8 @@ static void print_numbers(const struct tally *t, const struct sheet_options *o, 
             continue;
         table_put(&a, "  %.60s", o->fields[f].name);
         table_put(&a, "%s", table_count(text, m->n));
-        table_put(&a, "%.5g", moments_mean(m));
+        double mean = moments_mean(m), size = fmax(fabs(m->least), fabs(m->largest));
+        table_put(&a, "%.5g", fabs(mean) < 1e-12 * size ? 0 : mean); /* what rounding left */
         table_put(&a, "%.5g", moments_std(m));
         table_put(&a, "%.5g", m->least);
         table_put(&a, "%.5g", m->largest);

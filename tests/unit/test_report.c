@@ -2,10 +2,12 @@
 #include "../tap.h"
 #include "base/mem.h"
 #include "report/bootstrap.h"
+#include "report/html.h"
 #include "report/lengths.h"
 #include "report/pair.h"
 #include "report/rates.h"
 #include "report/series.h"
+#include "report/svg.h"
 #include "report/table.h"
 #include "report/tally.h"
 
@@ -239,7 +241,8 @@ static void metrics_are_flattened(void)
     CHECK(series_wants("a.x", wanted, 1) && series_wants("a", wanted, 1));
     CHECK(!series_wants("ab", wanted, 1));
     series_print(&s, NULL, 0, 80, &out);
-    CHECK_STR(buf_cstr(&out), "step   a.x  a.y  late\n   1   0.5    1\n   2  0.25          7\n");
+    CHECK_STR(buf_cstr(&out),
+              "         a\nstep     x  y  late\n   1   0.5  1\n   2  0.25        7\n");
     series_free(&s);
     buf_free(&out);
     for (int i = 0; i < 300; i++) { /* columns appear late */
@@ -281,6 +284,72 @@ static void pairs_are_joined(void)
     idtable_free(&b);
 }
 
+static const char *html_of(const char *text, size_t n)
+{
+    static struct buf out;
+    buf_reset(&out);
+    html_put(&out, (struct str){text, n});
+    return buf_cstr(&out);
+}
+
+static void markup_is_escaped(void)
+{
+    CHECK_STR(html_of("<a b=\"c\">'&'</a>", 16),
+              "&lt;a b=&quot;c&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+    CHECK_STR(html_of("a\n\tb", 4), "a\n\tb");
+    CHECK_STR(html_of("\0\033\177", 3), "\xE2\x90\x80\xE2\x90\x9B\xE2\x90\xA1");
+    CHECK_STR(html_of("\xFF"
+                      "a\xE2\x80\xAE",
+                      5),
+              "\xEF\xBF\xBD"
+              "a\xEF\xBF\xBD");
+}
+
+/* Coordinates of whatever is drawn lie inside the picture, and all numbers are finite. */
+static void check_picture(const struct svg_chart *c)
+{
+    struct buf a = {0}, b = {0};
+    svg_put(c, 400, 200, true, &a);
+    svg_put(c, 400, 200, true, &b);
+    CHECK(a.n == b.n && memcmp(a.p, b.p, a.n) == 0);
+    CHECK(!strstr(buf_cstr(&a), "nan") && !strstr(a.p, "inf"));
+    for (const char *p = a.p; (p = strstr(p, " d=\"M")); p++) {
+        double x, y;
+        CHECK(sscanf(p + 5, "%lf %lf", &x, &y) == 2);
+        CHECK(x >= 0 && x <= 400 && y >= 0 && y <= 300);
+    }
+    buf_free(&a);
+    buf_free(&b);
+}
+
+static void charts_of_odd_data(void)
+{
+    double x[1000], y[1000], low[1000], high[1000];
+    char name[] = "<a & b>";
+    struct svg_line l = {name, x, y, NULL, NULL, 0};
+    struct svg_chart c = {.title = "t", .x_label = "step", .lines = &l, .n_lines = 1};
+    check_picture(&c); /* no point at all */
+    for (int i = 0; i < 1000; i++)
+        x[i] = i, y[i] = low[i] = high[i] = (double)NAN;
+    l.n = 5;
+    check_picture(&c); /* gaps only */
+    y[2] = 7;
+    check_picture(&c); /* a point between gaps */
+    l.n = 1, y[0] = 0;
+    check_picture(&c);
+    y[0] = -3e300;
+    check_picture(&c);
+    for (int i = 0; i < 1000; i++)
+        y[i] = i % 7 ? 1e-9 * i : (double)NAN, low[i] = y[i] - 1, high[i] = y[i] + 1;
+    l.n = 1000;
+    check_picture(&c);
+    l.low = low, l.high = high;
+    check_picture(&c);
+    c.percent = c.whole = true;
+    c.n_lines = 0;
+    check_picture(&c);
+}
+
 int main(void)
 {
     static const struct test t[] = {
@@ -296,6 +365,8 @@ int main(void)
         {"a table lines up", a_table_lines_up},
         {"metrics are flattened", metrics_are_flattened},
         {"pairs are joined", pairs_are_joined},
+        {"markup is escaped", markup_is_escaped},
+        {"charts of odd data", charts_of_odd_data},
     };
     return TAP_RUN(t);
 }
