@@ -168,7 +168,6 @@ CASES
         exec 9> "$T/pipe$signal"
         cat "$T/good" >&9
         for _ in $(seq 100); do [ -e "$T/.out.part" ] && break; sleep 0.05; done
-        sleep 0.3 # the file is there a moment before the program knows that it must remove it
         kill -$signal $pid
         run wait $pid
         exec 9>&-
@@ -191,6 +190,7 @@ CASES
 }
 
 @test "memory does not grow with the stream" {
+    [[ "$(command -v gcpo-verify)" != *san/* ]] || skip "sanitizers keep what is freed"
     run "$ROOT/tests/memory.sh" 20000
     echo "$output"
     [ "$(grep -c '^ok' <<< "$output")" -eq 10 ]

@@ -173,6 +173,7 @@ independent() {
 }
 
 @test "memory does not grow with the stream" {
+    [[ "$(command -v gcpo-verify)" != *san/* ]] || skip "sanitizers keep what is freed"
     for i in $(seq 1000); do group "g$i" w c w c; done > "$T/small"
     for _ in $(seq 100); do cat "$T/small"; done > "$T/large"
     peak() { /usr/bin/time -f %M gcpo-stat -j 1 "$1" 2>&1 > /dev/null; }

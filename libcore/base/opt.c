@@ -214,17 +214,28 @@ static void set_choice(const struct opt *o, const char *text)
     opt_misuse("--%s has no '%s' (expected one of %s)", o->name, text, buf_cstr(&all));
 }
 
+/* A list has at most as many items as there are arguments.  Lists live as long as
+ * the program, like argv, wherever the struct opt_list itself stands. */
+enum { LISTS_MAX = 16 };
+static size_t most_items;
+
+static void add_item(struct opt_list *l, const char *text)
+{
+    static const char **lists[LISTS_MAX];
+    static size_t n_lists;
+    if (!l->items) {
+        ASSERT(n_lists < LISTS_MAX);
+        l->items = lists[n_lists++] = xcalloc(most_items, sizeof *l->items);
+    }
+    l->items[l->n++] = text;
+}
+
 static void set_value(const struct opt *o, const char *text)
 {
     switch (o->kind) {
     case OPT_KIND_STRING: *(const char **)o->value = text; break;
     case OPT_KIND_CHOICE: set_choice(o, text); break;
-    case OPT_KIND_LIST: {
-        struct opt_list *l = o->value;
-        l->items = xrealloc(l->items, l->n + 1, sizeof *l->items);
-        l->items[l->n++] = text;
-        break;
-    }
+    case OPT_KIND_LIST: add_item(o->value, text); break;
     default: set_number(o, text);
     }
 }
@@ -311,6 +322,7 @@ char **opt_parse(int argc, char **argv, const struct opt_spec *spec)
     log_open(argc > 0 ? argv[0] : "gcpo");
     struct parser p = {spec->opts, argv, argc, 1};
     static char **operands; /* lives as long as the program, like argv */
+    most_items = (size_t)argc;
     operands = xcalloc((size_t)argc + 1, sizeof *operands);
     size_t n = 0;
     for (; p.i < argc; p.i++) {

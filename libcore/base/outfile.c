@@ -24,7 +24,8 @@ struct outfile {
 
 /* ---- what a signal must remove ---- */
 
-enum { SLOTS = 16 };
+enum { SLOTS = 16, N_SIGNALS = 3 };
+static const int tidy_signals[N_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 static volatile sig_atomic_t slot_used[SLOTS];
 static char *slot_path[SLOTS];
 
@@ -47,12 +48,11 @@ static int slot_take(char *path)
     static bool at_exit; /* out of memory ends the program in the middle of things */
     if (!at_exit)
         at_exit = atexit(tidy) == 0;
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    for (size_t i = 0; i < N_SIGNALS; i++) {
         struct sigaction old, mine = {.sa_handler = tidy_and_die};
         sigemptyset(&mine.sa_mask);
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-            sigaction(signals[i], &mine, NULL);
+        if (sigaction(tidy_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+            sigaction(tidy_signals[i], &mine, NULL);
     }
     for (int i = 0; i < SLOTS; i++)
         if (!slot_used[i]) {
@@ -167,9 +167,16 @@ static struct outfile *open_any(const char *path, bool keep, struct err *e)
         o->path = xstrdup(path);
         o->part = part_of(path);
         o->keep = keep;
+        /* No signal between the file's appearance and its entry in the table. */
+        sigset_t tidied, before;
+        sigemptyset(&tidied);
+        for (size_t i = 0; i < N_SIGNALS; i++)
+            sigaddset(&tidied, tidy_signals[i]);
+        pthread_sigmask(SIG_BLOCK, &tidied, &before);
         o->fd = open_part(o->part, path, e);
         if (o->fd >= 0 && !keep)
             o->slot = slot_take(o->part);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (o->fd >= 0 && !keep && ftruncate(o->fd, 0) != 0)
             err_sys(e, ERR_CREATE, "%s: cannot empty %s", path, o->part);
     }
