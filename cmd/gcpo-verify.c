@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "task/verify.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void report(const struct verify_counts *c)
@@ -38,6 +39,7 @@ static unsigned parse_targets(const char *list)
             opt_misuse("--targets has no '%s' (expected latex, expr, string)", p);
         bits |= 1u << i;
     }
+    free(copy);
     return bits;
 }
 
