@@ -179,7 +179,7 @@ fuzz:
 .PHONY: bench
 bench: all
 	@$(MAKE) --no-print-directory $(BENCH)
-	@B=$(B) tests/bench/run.sh
+	@B=$(B) DATA=$(DATA) tests/bench/run.sh
 
 ## lint: layers, manual pages, shell scripts, formatting
 .PHONY: lint
