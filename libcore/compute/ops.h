@@ -362,6 +362,11 @@ struct ops {
     void (*adamw)(struct backend *b, const struct adamw *a);
     /* Sum of x[i] y[i] in double, in an order that depends on n only. */
     double (*dot)(struct backend *b, const float *x, const float *y, size_t n);
+
+    /* -- measuring -- */
+    /* Operations per second of the product's instruction on all threads at once, measured in some
+     * milliseconds: the limit that shares of peak refer to.  0: not known. */
+    double (*peak_flops)(struct backend *b);
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct cpu *cpu_of(struct backend *b)
 {
@@ -118,6 +119,42 @@ static void cpu_close(struct backend *b)
     free(c);
 }
 
+struct peak {
+    const struct kernels *k;
+    double flops[POOL_THREADS_MAX]; /* by task */
+};
+
+static void peak_task(void *arg, size_t task, size_t worker)
+{
+    (void)worker;
+    struct peak *p = arg;
+    float sink = 1e-6f;
+    p->flops[task] = p->k->fma_peak(200000, &sink);
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double cpu_peak_flops(struct backend *b)
+{
+    struct cpu *c = cpu_of(b);
+    struct peak p = {.k = c->k};
+    double best = 0;
+    for (int round = 0; round < 8; round++) {
+        double start = seconds(), flops = 0;
+        pool_run(c->pool, pool_size(c->pool), peak_task, &p);
+        double took = seconds() - start;
+        for (size_t i = 0; i < pool_size(c->pool); i++)
+            flops += p.flops[i];
+        best = took > 0 && flops / took > best ? flops / took : best;
+    }
+    return best;
+}
+
 static const struct ops cpu_ops = {
     .close = cpu_close,
     .alloc = host_alloc,
@@ -162,6 +199,7 @@ static const struct ops cpu_ops = {
     .distribution = cpu_distribution,
     .adamw = cpu_adamw,
     .dot = cpu_dot,
+    .peak_flops = cpu_peak_flops,
 };
 
 static bool can(const struct kernels *k)

@@ -108,16 +108,14 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
 typedef void tile_fn(const struct gemm *g, const struct tile_at *t);
 
 #if defined(SIMD_AVX512)
-/* clang-format off */
 TILE(1, 1)
 TILE(1, 2)
 TILE(1, 3)
 TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4)
-TILE(2, 5) TILE(2, 6) TILE(2, 7) TILE(2, 8) TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4)
-TILE(3, 5) TILE(3, 6) TILE(4, 1) TILE(4, 2) TILE(4, 3) TILE(4, 4) TILE(4, 5) TILE(4, 6)
-TILE(5, 1) TILE(5, 2) TILE(5, 3) TILE(5, 4) TILE(6, 1) TILE(6, 2) TILE(6, 3) TILE(6, 4)
-TILE(7, 1) TILE(7, 2) TILE(7, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
-/* clang-format on */
+    TILE(2, 5) TILE(2, 6) TILE(2, 7) TILE(2, 8) TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4)
+        TILE(3, 5) TILE(3, 6) TILE(4, 1) TILE(4, 2) TILE(4, 3) TILE(4, 4) TILE(4, 5) TILE(4, 6)
+            TILE(5, 1) TILE(5, 2) TILE(5, 3) TILE(5, 4) TILE(6, 1) TILE(6, 2) TILE(6, 3) TILE(6, 4)
+                TILE(7, 1) TILE(7, 2) TILE(7, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
 #define TILES(T)                                                                                   \
     {                                                                                              \
         {0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4), T(1, 5), T(1, 6), T(1, 7), T(1, 8)},             \
@@ -131,12 +129,10 @@ TILE(7, 1) TILE(7, 2) TILE(7, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
         }                                                                                          \
     }
 #elif defined(SIMD_AVX2)
-/* clang-format off */
 TILE(1, 1)
 TILE(1, 2)
 TILE(1, 3)
 TILE(1, 4) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(5, 1) TILE(6, 1)
-/* clang-format on */
 #define TILES(T)                                                                                   \
     {                                                                                              \
         {0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4)}, {T(2, 1), T(2, 2), T(2, 3)},                    \
@@ -146,12 +142,10 @@ TILE(1, 4) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(3, 1) TILE(3, 2) TILE(4, 1) TIL
         }                                                                                          \
     }
 #else
-/* clang-format off */
 TILE(1, 1)
 TILE(1, 2)
 TILE(2, 1)
 TILE(3, 1) TILE(4, 1)
-/* clang-format on */
 #define TILES(T)                                                                                   \
     {                                                                                              \
         {0}, {T(1, 1), T(1, 2)}, {T(2, 1)}, {T(3, 1)},                                             \
@@ -201,4 +195,29 @@ static void gemm_f32(const struct gemm *g)
 static void gemm_bf16(const struct gemm *g)
 {
     gemm_tiles(g, tiles_bf16);
+}
+
+/* As many independent chains as hide the latency, `rounds` links each. */
+static double fma_peak(size_t rounds, float *sink)
+{
+#if defined(SIMD_AVX512)
+    enum { CHAINS = 24 };
+#elif defined(SIMD_AVX2)
+    enum { CHAINS = 6 };
+#else
+    enum { CHAINS = 1 };
+#endif
+    v16 a[CHAINS], x = v16_set(*sink), y = v16_set(0.5f);
+#pragma GCC unroll 24
+    for (int i = 0; i < CHAINS; i++)
+        a[i] = v16_set((float)i);
+    for (size_t r = 0; r < rounds; r++)
+#pragma GCC unroll 24
+        for (int i = 0; i < CHAINS; i++)
+            a[i] = v16_fma(x, y, a[i]);
+#pragma GCC unroll 24
+    for (int i = 1; i < CHAINS; i++)
+        a[0] = v16_add(a[0], a[i]);
+    *sink = v16_sum(a[0]);
+    return 2.0 * PANEL * CHAINS * (double)rounds;
 }

@@ -57,6 +57,9 @@ struct kernels {
     const char *name;
     void (*gemm_f32)(const struct gemm *g);
     void (*gemm_bf16)(const struct gemm *g); /* b is bf16 */
+    /* Nothing but independent chains: what the unit can do.  Returns the operations made;
+     * *sink keeps the compiler honest. */
+    double (*fma_peak)(size_t rounds, float *sink);
 
     float (*inverse_rms)(const float *x, size_t n, float eps);
     void (*norm)(float *y, const float *x, const float *w, size_t n, float eps);

@@ -19,6 +19,7 @@ const struct kernels JOIN(kernels_, KERNELS) = {
     .name = STRING(KERNELS),
     .gemm_f32 = gemm_f32,
     .gemm_bf16 = gemm_bf16,
+    .fma_peak = fma_peak,
     .inverse_rms = inverse_rms,
     .norm = norm,
     .norm_grad = norm_grad,

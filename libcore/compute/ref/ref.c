@@ -111,6 +111,12 @@ double ref_dot(struct backend *b, const float *x, const float *y, size_t n)
     return s;
 }
 
+static double ref_peak_flops(struct backend *b)
+{
+    (void)b;
+    return 0;
+}
+
 static const struct ops ref_ops = {
     .close = ref_close,
     .alloc = host_alloc,
@@ -155,6 +161,7 @@ static const struct ops ref_ops = {
     .distribution = ref_distribution,
     .adamw = ref_adamw,
     .dot = ref_dot,
+    .peak_flops = ref_peak_flops,
 };
 
 struct backend *ref_open(const struct backend_options *o, struct err *e)
