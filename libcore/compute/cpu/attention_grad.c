@@ -242,7 +242,8 @@ static void rows_as_panels(struct cpu *c, const struct tile *x, const float *fro
 {
     size_t d = x->t.kv->d;
     for (size_t i = 0; i < d; i += PANEL)
-        c->k->pack_columns(x->keys + i * rows, from + i, d, d - i < PANEL ? d - i : PANEL, rows);
+        c->k->pack_columns(x->keys + i * rows, PANEL, from + i, d, d - i < PANEL ? d - i : PANEL,
+                           rows);
 }
 
 /* sum[key][dim] += weights^T from, over the stacked rows in order. */

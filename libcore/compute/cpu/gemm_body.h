@@ -5,8 +5,8 @@
  * cannot be seen in the result. */
 
 #if defined(SIMD_AVX512)
-enum { TILE_ROWS = 8 };
-static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 8, 8, 6, 6, 4, 4, 3, 3};
+enum { TILE_ROWS = 12 };
+static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 8, 8, 6, 6, 4, 4, 3, 3, 2, 2, 2, 2};
 #elif defined(SIMD_AVX2)
 enum { TILE_ROWS = 6 };
 static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 4, 3, 2, 1, 1, 1};
@@ -14,6 +14,17 @@ static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 4, 3, 2, 1, 1, 1};
 enum { TILE_ROWS = 4 };
 static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 2, 1, 1, 1};
 #endif
+
+/* The tallest tile for a matrix of so many panels: 24 accumulators as 12 x 2, 6 x 4 or 8 x 3,
+ * whichever leaves no narrow rest. */
+INLINE size_t tile_height(size_t n_panels)
+{
+    if (TILE_ROWS < 12)
+        return TILE_ROWS;
+    return n_panels == 2 ? 12 : n_panels % 3 && n_panels % 4 == 0 ? 6 : 8;
+}
+
+enum { AHEAD = 32 }; /* steps of k */
 
 /* The tile at (i, j); `width` valid columns in its last panel. */
 struct tile_at {
@@ -28,7 +39,7 @@ INLINE v16 tile_load(const float *p, size_t width)
 INLINE void tile_begin(const struct gemm *g, const struct tile_at *t, v16 (*acc)[8], const int rows,
                        const int panels)
 {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int p = 0; p < panels; p++) {
@@ -38,13 +49,23 @@ INLINE void tile_begin(const struct gemm *g, const struct tile_at *t, v16 (*acc)
         }
 }
 
+INLINE void tile_end_plain(const struct gemm *g, const struct tile_at *t, v16 (*acc)[8],
+                           const int rows, const int panels)
+{
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (int p = 0; p < panels; p++)
+            v16_store(g->c + (t->i + (size_t)r) * g->c_row + t->j + (size_t)p * PANEL, acc[r][p]);
+}
+
 INLINE void tile_end(const struct gemm *g, const struct tile_at *t, v16 (*acc)[8], const int rows,
                      const int panels)
 {
 #pragma GCC unroll 8
     for (int p = 0; p < panels; p++) {
         size_t j = t->j + (size_t)p * PANEL, width = p == panels - 1 ? t->width : PANEL;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int r = 0; r < rows; r++) {
             size_t i = t->i + (size_t)r;
             v16 a = acc[r][p];
@@ -66,8 +87,15 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
 {
     v16 acc[TILE_ROWS][8];
     tile_begin(g, t, acc, rows, panels);
+    if (g->residual) {
+        const float *at = g->residual + t->i * g->residual_row + t->j;
+        for (int r = 0; r < rows; r++)
+            for (int p = 0; p < panels; p++)
+                __builtin_prefetch(at + (size_t)r * g->residual_row + p * PANEL);
+    }
     const size_t row = g->a_row, step = g->a_k;
-    const float *a0 = (const float *)g->a + t->i * row, *a4 = a0 + (rows > 4 ? 4 * row : 0);
+    const float *a0 = (const float *)g->a + t->i * row;
+    const float *a4 = a0 + (rows > 4 ? 4 * row : 0), *a8 = a0 + (rows > 8 ? 8 * row : 0);
     const size_t row3 = 3 * row, at = t->j / PANEL * g->b_panel;
     const float *b = (const float *)g->b + at;
     const uint16_t *h = (const uint16_t *)g->b + at;
@@ -77,9 +105,18 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
 #pragma GCC unroll 8
         for (int p = 0; p < panels; p++)
             w[p] = bf16 ? v16_load_bf16(h + (size_t)p * panel) : v16_load(b + (size_t)p * panel);
+        /* Weights come from memory in decoding, and the hardware alone does not fetch enough
+         * ahead; but a low tile is all loads already. */
+        if (bf16 ? rows > 1 : rows > 4) {
 #pragma GCC unroll 8
+            for (int p = 0; p < panels; p++) {
+                size_t ahead = (size_t)p * panel + (size_t)AHEAD * PANEL;
+                __builtin_prefetch(bf16 ? (const void *)(h + ahead) : (const void *)(b + ahead));
+            }
+        }
+#pragma GCC unroll 12
         for (int r = 0; r < rows; r++) {
-            const float *a = r < 4 ? a0 : a4;
+            const float *a = r < 4 ? a0 : r < 8 ? a4 : a8;
             v16 x = v16_set(a[r % 4 == 3 ? row3 : (size_t)(r % 4) * row]);
 #pragma GCC unroll 8
             for (int p = 0; p < panels; p++)
@@ -87,10 +124,14 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
         }
         a0 += step;
         a4 += step;
+        a8 += step;
         b += PANEL;
         h += PANEL;
     }
-    tile_end(g, t, acc, rows, panels);
+    if (t->width == PANEL && !g->bias && !g->residual)
+        tile_end_plain(g, t, acc, rows, panels);
+    else
+        tile_end(g, t, acc, rows, panels);
 }
 
 #define TILE(rows, panels)                                                                         \
@@ -111,51 +152,43 @@ typedef void tile_fn(const struct gemm *g, const struct tile_at *t);
 TILE(1, 1)
 TILE(1, 2)
 TILE(1, 3)
-TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4)
-    TILE(2, 5) TILE(2, 6) TILE(2, 7) TILE(2, 8) TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4)
-        TILE(3, 5) TILE(3, 6) TILE(4, 1) TILE(4, 2) TILE(4, 3) TILE(4, 4) TILE(4, 5) TILE(4, 6)
-            TILE(5, 1) TILE(5, 2) TILE(5, 3) TILE(5, 4) TILE(6, 1) TILE(6, 2) TILE(6, 3) TILE(6, 4)
-                TILE(7, 1) TILE(7, 2) TILE(7, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
+TILE(1, 4)
+TILE(1, 5)
+TILE(1, 6)
+TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6) TILE(2, 7)
+    TILE(2, 8) TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4) TILE(3, 5) TILE(3, 6) TILE(4, 1)
+        TILE(4, 2) TILE(4, 3) TILE(4, 4) TILE(4, 5) TILE(4, 6) TILE(5, 1) TILE(5, 2) TILE(5, 3)
+            TILE(5, 4) TILE(6, 1) TILE(6, 2) TILE(6, 3) TILE(6, 4) TILE(7, 1) TILE(7, 2) TILE(7, 3)
+                TILE(8, 1) TILE(8, 2) TILE(8, 3) TILE(9, 1) TILE(9, 2) TILE(10, 1) TILE(10, 2)
+                    TILE(11, 1) TILE(11, 2) TILE(12, 1) TILE(12, 2)
+/* clang-format off */
 #define TILES(T)                                                                                   \
-    {                                                                                              \
-        {0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4), T(1, 5), T(1, 6), T(1, 7), T(1, 8)},             \
-            {T(2, 1), T(2, 2), T(2, 3), T(2, 4), T(2, 5), T(2, 6), T(2, 7), T(2, 8)},              \
-            {T(3, 1), T(3, 2), T(3, 3), T(3, 4), T(3, 5), T(3, 6)},                                \
-            {T(4, 1), T(4, 2), T(4, 3), T(4, 4), T(4, 5), T(4, 6)},                                \
-            {T(5, 1), T(5, 2), T(5, 3), T(5, 4)}, {T(6, 1), T(6, 2), T(6, 3), T(6, 4)},            \
-            {T(7, 1), T(7, 2), T(7, 3)},                                                           \
-        {                                                                                          \
-            T(8, 1), T(8, 2), T(8, 3)                                                              \
-        }                                                                                          \
-    }
+    {{0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4), T(1, 5), T(1, 6), T(1, 7), T(1, 8)},                \
+     {T(2, 1), T(2, 2), T(2, 3), T(2, 4), T(2, 5), T(2, 6), T(2, 7), T(2, 8)},                     \
+     {T(3, 1), T(3, 2), T(3, 3), T(3, 4), T(3, 5), T(3, 6)},                                       \
+     {T(4, 1), T(4, 2), T(4, 3), T(4, 4), T(4, 5), T(4, 6)},                                       \
+     {T(5, 1), T(5, 2), T(5, 3), T(5, 4)}, {T(6, 1), T(6, 2), T(6, 3), T(6, 4)},                   \
+     {T(7, 1), T(7, 2), T(7, 3)}, {T(8, 1), T(8, 2), T(8, 3)}, {T(9, 1), T(9, 2)},                 \
+     {T(10, 1), T(10, 2)}, {T(11, 1), T(11, 2)}, {T(12, 1), T(12, 2)}}
 #elif defined(SIMD_AVX2)
 TILE(1, 1)
 TILE(1, 2)
 TILE(1, 3)
 TILE(1, 4) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 #define TILES(T)                                                                                   \
-    {                                                                                              \
-        {0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4)}, {T(2, 1), T(2, 2), T(2, 3)},                    \
-            {T(3, 1), T(3, 2)}, {T(4, 1)}, {T(5, 1)},                                              \
-        {                                                                                          \
-            T(6, 1)                                                                                \
-        }                                                                                          \
-    }
+    {{0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4)}, {T(2, 1), T(2, 2), T(2, 3)}, {T(3, 1), T(3, 2)},   \
+     {T(4, 1)}, {T(5, 1)}, {T(6, 1)}}
 #else
 TILE(1, 1)
 TILE(1, 2)
 TILE(2, 1)
 TILE(3, 1) TILE(4, 1)
-#define TILES(T)                                                                                   \
-    {                                                                                              \
-        {0}, {T(1, 1), T(1, 2)}, {T(2, 1)}, {T(3, 1)},                                             \
-        {                                                                                          \
-            T(4, 1)                                                                                \
-        }                                                                                          \
-    }
+#define TILES(T) {{0}, {T(1, 1), T(1, 2)}, {T(2, 1)}, {T(3, 1)}, {T(4, 1)}}
 #endif
 
-                    static tile_fn *const tiles_f32[TILE_ROWS + 1][8] = TILES(F);
+    /* clang-format on */
+
+    static tile_fn *const tiles_f32[TILE_ROWS + 1][8] = TILES(F);
 static tile_fn *const tiles_bf16[TILE_ROWS + 1][8] = TILES(H);
 
 #undef TILES
@@ -169,8 +202,9 @@ INLINE void gemm_tiles(const struct gemm *g, tile_fn *const tiles[][8])
 {
     if (g->m == 0 || g->n == 0)
         return;
-    size_t n_tiles = (g->m + TILE_ROWS - 1) / TILE_ROWS, height = g->m / n_tiles;
-    size_t taller = g->m % n_tiles, n_panels = (g->n + PANEL - 1) / PANEL;
+    size_t n_panels = (g->n + PANEL - 1) / PANEL, tallest = tile_height(n_panels);
+    size_t n_tiles = (g->m + tallest - 1) / tallest, height = g->m / n_tiles;
+    size_t taller = g->m % n_tiles;
     size_t most = tile_panels[height + (taller > 0)];
     size_t n_groups = (n_panels + most - 1) / most;
     for (size_t group = 0, p = 0; group < n_groups; group++) {

@@ -30,10 +30,10 @@ struct gemm {
     size_t residual_row;
 };
 
-/* One block of keys joins the online softmax of `rows` rows.  Row i has n[i] valid scores in
- * s[i * 64 ..]; they become weights, and weights up to `width` (a multiple of 16) become 0.  With
- * n[i] = 0 the row stays as it is.  max, sum and out (dim, a multiple of 16) are updated:
- * out is scaled and waits for the block's values. */
+/* One block of keys joins the online softmax of `rows` rows.  Row i has n[i] >= 1 valid scores
+ * in s[i * 64 ..]; they become weights, and weights up to `width` (a multiple of 16) become 0.
+ * max, sum and out (dim, a multiple of 16) are updated: out is scaled and waits for the
+ * block's values. */
 struct softmax_block {
     float *s;
     const int32_t *n;
@@ -96,8 +96,10 @@ struct kernels {
 
     /* [16][k] rows, `stride` apart, into a panel [k][16]; rows from n on are zero. */
     void (*pack_rows)(float *panel, const float *rows, size_t stride, size_t n, size_t k);
-    /* [k][16] from columns of k rows, `stride` apart; columns from n on are zero. */
-    void (*pack_columns)(float *panel, const float *rows, size_t stride, size_t n, size_t k);
+    /* n <= 16 columns of k rows, `stride` apart, into rows of 16, `to_stride` apart; the columns
+     * from n on are zero. */
+    void (*pack_columns)(float *to, size_t to_stride, const float *rows, size_t stride, size_t n,
+                         size_t k);
 };
 
 extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512;

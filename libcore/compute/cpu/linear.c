@@ -5,8 +5,8 @@
 size_t product_shared_floats(const struct op_limits *l)
 {
     size_t slab = up(l->width, PANEL) * PANEL, rows = 0;
-    if (l->train) /* a row block of dy and x as panels: two matrices, each of the widest */
-        rows = 2 * (up(l->width, PANEL) + HEAD_SLAB) * OPS_ROW_BLOCK;
+    if (l->train) /* a row block of x as panels */
+        rows = up(l->width > l->hidden ? l->width : l->hidden, PANEL) * OPS_ROW_BLOCK;
     slab = slab > SLAB_FLOATS ? slab : SLAB_FLOATS;
     return slab > rows ? slab : rows;
 }
@@ -119,38 +119,46 @@ static void pack_columns(void *arg, size_t first, size_t end, size_t worker)
     const struct columns *p = arg;
     for (size_t i = first; i < end; i++) {
         size_t at = i * PANEL, n = p->n - at < PANEL ? p->n - at : PANEL;
-        p->c->k->pack_columns(p->to + i * p->m * PANEL, p->x.p + at, p->x.stride, n, p->m);
+        p->c->k->pack_columns(p->to + i * p->m * PANEL, PANEL, p->x.p + at, p->x.stride, n, p->m);
     }
 }
 
 struct dw {
     struct cpu *c;
-    const float *dy, *x; /* panels of a row block */
+    struct rows dy;
+    const float *x; /* panels of a row block */
     size_t m, n, k;
     float *dw;
 };
 
-/* Panels [first, end) of outputs: sixteen rows of dw each. */
-static void dw_panels(void *arg, size_t first, size_t end, size_t worker)
+/* Panels of x that stay in cache while the outputs pass; outputs at a time. */
+enum { DW_PANELS = 18, DW_OUTPUTS = 2 * PANEL };
+
+/* Blocks of outputs, that is rows of dw: dy's columns are packed into the worker's scratch,
+ * where they stay in the first cache. */
+static void dw_outputs(void *arg, size_t first, size_t end, size_t worker)
 {
-    (void)worker;
     const struct dw *d = arg;
-    enum { INNER = 9 }; /* panels of x that stay in cache while the outputs pass */
-    for (size_t k = 0; k < d->k; k += INNER * PANEL)
-        for (size_t p = first; p < end; p++) {
-            float *to = d->dw + p * PANEL * d->k + k;
-            struct gemm g = {.a = d->dy + p * d->m * PANEL,
+    float *dy = cpu_worker(d->c, worker, OPS_ROW_BLOCK * DW_OUTPUTS);
+    for (size_t k = 0; k < d->k; k += DW_PANELS * PANEL)
+        for (size_t i = first * DW_OUTPUTS; i < end * DW_OUTPUTS && i < d->n; i += DW_OUTPUTS) {
+            size_t n = d->n - i < DW_OUTPUTS ? d->n - i : DW_OUTPUTS;
+            float *to = d->dw + i * d->k + k;
+            for (size_t j = 0; j < n; j += PANEL)
+                d->c->k->pack_columns(dy + j, DW_OUTPUTS, d->dy.p + i + j, d->dy.stride,
+                                      n - j < PANEL ? n - j : PANEL, d->m);
+            struct gemm g = {.a = dy,
                              .a_row = 1,
-                             .a_k = PANEL,
+                             .a_k = DW_OUTPUTS,
                              .b = d->x + k * d->m,
                              .b_panel = d->m * PANEL,
+                             .m = n,
                              .k = d->m,
                              .c = to,
                              .c_row = d->k,
                              .residual = to,
                              .residual_row = d->k};
-            g.m = d->n - p * PANEL < PANEL ? d->n - p * PANEL : PANEL;
-            g.n = d->k - k < INNER * PANEL ? d->k - k : INNER * PANEL;
+            g.n = d->k - k < DW_PANELS * PANEL ? d->k - k : DW_PANELS * PANEL;
             d->c->k->gemm_f32(&g);
         }
 }
@@ -158,17 +166,14 @@ static void dw_panels(void *arg, size_t first, size_t end, size_t worker)
 void cpu_linear_dw(struct cpu *c, float *dw, size_t n, size_t k, size_t m, struct rows dy,
                    struct rows x)
 {
-    size_t block = m < OPS_ROW_BLOCK ? m : OPS_ROW_BLOCK;
-    float *packed_dy = cpu_shared(c, (up(n, PANEL) + up(k, PANEL)) * block);
-    float *packed_x = packed_dy + up(n, PANEL) * block;
+    float *packed = cpu_shared(c, up(k, PANEL) * (m < OPS_ROW_BLOCK ? m : OPS_ROW_BLOCK));
     for (size_t i = 0; i < m; i += OPS_ROW_BLOCK) {
         size_t rows = m - i < OPS_ROW_BLOCK ? m - i : OPS_ROW_BLOCK;
-        struct columns a = {c, {row_at(dy, i), dy.stride}, n, rows, packed_dy};
-        struct columns b = {c, {row_at(x, i), x.stride}, k, rows, packed_x};
-        cpu_each(c, (n + PANEL - 1) / PANEL, 1 + 4096 / rows, pack_columns, &a);
-        cpu_each(c, (k + PANEL - 1) / PANEL, 1 + 4096 / rows, pack_columns, &b);
-        struct dw d = {c, packed_dy, packed_x, rows, n, k, dw};
-        cpu_each(c, (n + PANEL - 1) / PANEL, 1 + (1 << 17) / (rows * k * PANEL), dw_panels, &d);
+        struct columns p = {c, {row_at(x, i), x.stride}, k, rows, packed};
+        cpu_each(c, (k + PANEL - 1) / PANEL, 1 + 4096 / rows, pack_columns, &p);
+        struct dw d = {c, {row_at(dy, i), dy.stride}, packed, rows, n, k, dw};
+        cpu_each(c, (n + DW_OUTPUTS - 1) / DW_OUTPUTS, 1 + (1 << 17) / (rows * k * DW_OUTPUTS),
+                 dw_outputs, &d);
     }
 }
 

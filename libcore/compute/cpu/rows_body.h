@@ -186,13 +186,20 @@ static double dot(const float *x, const float *y, size_t n)
 
 static void pack_rows(float *panel, const float *rows, size_t stride, size_t n, size_t k)
 {
-    for (size_t p = 0; p < k; p++)
+    EACH16(p, step, k)
+    {
+        v16 r[PANEL];
         for (size_t i = 0; i < PANEL; i++)
-            panel[p * PANEL + i] = i < n ? rows[i * stride + p] : 0;
+            r[i] = i < n ? load(rows + i * stride + p, step) : v16_zero();
+        v16_turn(r);
+        for (size_t i = 0; i < step; i++)
+            v16_store(panel + (p + i) * PANEL, r[i]);
+    }
 }
 
-static void pack_columns(float *panel, const float *rows, size_t stride, size_t n, size_t k)
+static void pack_columns(float *to, size_t to_stride, const float *rows, size_t stride, size_t n,
+                         size_t k)
 {
     for (size_t p = 0; p < k; p++)
-        v16_store(panel + p * PANEL, load(rows + p * stride, n));
+        v16_store(to + p * to_stride, load(rows + p * stride, n));
 }

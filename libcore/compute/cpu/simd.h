@@ -289,7 +289,7 @@ INLINE v16 v16_first(v16 a, v16 b, size_t n)
 
 #endif
 
-/* ---- the same for all ---- */
+/* ---- on top of these ---- */
 
 INLINE v16 v16_zero(void)
 {
@@ -297,25 +297,102 @@ INLINE v16 v16_zero(void)
 }
 
 /* Lanes are folded 16 to 8, 4, 2, 1. */
+#if defined(SIMD_AVX512) || defined(SIMD_AVX2)
+#if defined(SIMD_AVX512)
+INLINE __m256 low8(v16 a)
+{
+    return _mm512_castps512_ps256(a);
+}
+INLINE __m256 high8(v16 a)
+{
+    return _mm512_extractf32x8_ps(a, 1);
+}
+#else
+INLINE __m256 low8(v16 a)
+{
+    return a.lo;
+}
+INLINE __m256 high8(v16 a)
+{
+    return a.hi;
+}
+#endif
 INLINE float v16_sum(v16 a)
 {
-    float f[16];
-    v16_store(f, a);
-    for (int n = 8; n; n /= 2)
-        for (int i = 0; i < n; i++)
-            f[i] += f[i + n];
-    return f[0];
+    __m256 h = _mm256_add_ps(low8(a), high8(a));
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
-
 INLINE float v16_top(v16 a)
 {
-    float f[16];
-    v16_store(f, a);
+    __m256 h = _mm256_max_ps(low8(a), high8(a));
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+}
+#else
+INLINE float v16_sum(v16 a)
+{
     for (int n = 8; n; n /= 2)
         for (int i = 0; i < n; i++)
-            f[i] = f[i] > f[i + n] ? f[i] : f[i + n];
-    return f[0];
+            a.f[i] += a.f[i + n];
+    return a.f[0];
 }
+INLINE float v16_top(v16 a)
+{
+    for (int n = 8; n; n /= 2)
+        for (int i = 0; i < n; i++)
+            a.f[i] = a.f[i] > a.f[i + n] ? a.f[i] : a.f[i + n];
+    return a.f[0];
+}
+#endif
+
+/* Sixteen rows of sixteen become columns. */
+#if defined(SIMD_AVX512)
+INLINE void v16_turn(v16 *r)
+{
+    v16 t[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+        r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+        r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
+        t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
+        r[i + 4] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88);
+        r[i + 12] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd);
+    }
+}
+#else
+INLINE void v16_turn(v16 *r)
+{
+    float f[16][16], t[16];
+    for (int i = 0; i < 16; i++)
+        v16_store(f[i], r[i]);
+    for (int i = 0; i < 16; i++) {
+        for (int j = 0; j < 16; j++)
+            t[j] = f[j][i];
+        r[i] = v16_load(t);
+    }
+}
+#endif
 
 /* exp(x) within 1 ulp or so; 0 below -87.33, the largest finite power above
  * 88.37, NaN for NaN.  x = n ln 2 + r with n from the rounding of an addition,

@@ -1,54 +1,69 @@
 /* softmax_body.h - the online softmax over blocks of keys, a part of
  * kernels_body.h.
  *
- * A result of -0 is made +0 at every step (the + 0 below): whether a row's chain
- * stops at its last key or goes on over weights of 0 must not be seen. */
+ * Whether a row's chain stops at its last key or goes on over weights of 0 must
+ * not be seen: it could show in the sign of a zero only, so zeros end as +0
+ * (the + 0 in softmax_end). */
 
 enum { BLOCK_VECTORS = 4 }; /* 64 scores */
 
-static void softmax_row(const struct softmax_block *b, size_t row)
+/* Scales the scores in place, the invalid ones to minus infinity; returns the largest. */
+INLINE float scale_scores(float *s, size_t n, v16 scale)
 {
-    float *s = b->s + row * BLOCK_VECTORS * PANEL, *out = b->out + row * b->out_row;
-    size_t n = (size_t)b->n[row], full = n / PANEL;
-    v16 z[BLOCK_VECTORS], scale = v16_set(b->scale), top = v16_set(-HUGE_VALF);
-    for (size_t i = 0; i < full; i++) {
-        z[i] = v16_mul(v16_load(s + i * PANEL), scale);
-        top = v16_max(z[i], top);
+    v16 top = v16_set(-HUGE_VALF);
+    for (size_t i = 0; i < n; i += PANEL) {
+        v16 z = v16_mul(v16_load(s + i), scale);
+        if (n - i < PANEL)
+            z = v16_first(z, v16_set(-HUGE_VALF), n - i);
+        v16_store(s + i, z);
+        top = v16_max(z, top);
     }
-    if (n % PANEL) {
-        v16 last = v16_mul(v16_load(s + full * PANEL), scale);
-        z[full] = v16_first(last, v16_set(-HUGE_VALF), n % PANEL);
-        top = v16_max(z[full], top);
-    }
-    float before = b->max[row], max = v16_top(top);
-    max = max > before ? max : before;
+    return v16_top(top);
+}
+
+/* Scores to weights; returns their sum. */
+INLINE float weigh_scores(float *s, size_t n, size_t width, v16 max)
+{
     v16 sum = v16_zero();
-    for (size_t i = 0; i * PANEL < n; i++) {
-        v16 p = v16_exp(v16_sub(z[i], v16_set(max)));
-        v16_store(s + i * PANEL, p);
+    size_t i = 0;
+    for (; i < n; i += PANEL) {
+        v16 p = v16_exp(v16_sub(v16_load(s + i), max));
+        v16_store(s + i, p);
         sum = v16_add(sum, p);
     }
-    for (size_t i = (n + PANEL - 1) / PANEL; i * PANEL < b->width; i++)
-        v16_store(s + i * PANEL, v16_zero());
-    v16 keep = v16_exp(v16_set(before - max));
-    float kept[PANEL];
-    v16_store(kept, v16_fma(v16_set(b->sum[row]), keep, v16_set(v16_sum(sum))));
-    b->sum[row] = kept[0];
-    b->max[row] = max;
-    for (size_t d = 0; d < b->dim; d += PANEL)
-        v16_store(out + d, v16_fma(v16_load(out + d), keep, v16_zero()));
+    for (; i < width; i += PANEL)
+        v16_store(s + i, v16_zero());
+    return v16_sum(sum);
+}
+
+/* Up to sixteen rows from `row` on, so that what is one number for each row is one vector. */
+INLINE void softmax_rows(const struct softmax_block *b, size_t row, size_t rows)
+{
+    enum { WIDTH = BLOCK_VECTORS * PANEL };
+    float top[PANEL] = {0}, sums[PANEL] = {0}, keeps[PANEL];
+    const v16 scale = v16_set(b->scale);
+    float *s = b->s + row * WIDTH;
+    for (size_t r = 0; r < rows; r++)
+        top[r] = scale_scores(s + r * WIDTH, (size_t)b->n[row + r], scale);
+    v16 before = v16_load_n(b->max + row, rows), max = v16_max(v16_load(top), before);
+    v16 keep = v16_exp(v16_sub(before, max));
+    v16_store(top, max);
+    v16_store(keeps, keep);
+    for (size_t r = 0; r < rows; r++)
+        sums[r] = weigh_scores(s + r * WIDTH, (size_t)b->n[row + r], b->width, v16_set(top[r]));
+    v16_store_n(b->max + row, max, rows);
+    v16_store_n(b->sum + row, v16_fma(v16_load_n(b->sum + row, rows), keep, v16_load(sums)), rows);
+    for (size_t r = 0; r < rows; r++) {
+        float *out = b->out + (row + r) * b->out_row;
+        for (size_t d = 0; d < b->dim && keeps[r] != 1; d += PANEL)
+            v16_store(out + d, v16_fma(v16_load(out + d), v16_set(keeps[r]), v16_zero()));
+    }
 }
 
 static void softmax_block(const struct softmax_block *b)
 {
-    for (size_t row = 0; row < b->rows; row++) {
-        if (b->n[row] > 0) {
-            softmax_row(b, row);
-            continue;
-        }
-        for (size_t i = 0; i < b->width; i += PANEL)
-            v16_store(b->s + row * BLOCK_VECTORS * PANEL + i, v16_zero());
-    }
+    for (size_t row = 0; row < b->rows; row += PANEL)
+        softmax_rows(b, row, b->rows - row < PANEL ? b->rows - row : PANEL);
 }
 
 static void softmax_end(float *out, size_t out_row, const float *sum, size_t rows, size_t dim)

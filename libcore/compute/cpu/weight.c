@@ -113,10 +113,22 @@ void weight_pack_transposed(struct cpu *c, const struct weight *w, size_t panel,
 {
     size_t first = panel * PANEL, n = w->k - first < PANEL ? w->k - first : PANEL;
     if (w->view) {
-        c->k->pack_columns(to, w->view + j0 * w->k + first, w->k, n, k);
+        c->k->pack_columns(to, PANEL, w->view + j0 * w->k + first, w->k, n, k);
         return;
     }
-    for (size_t j = 0; j < k; j++)
-        for (size_t i = 0; i < PANEL; i++)
-            to[j * PANEL + i] = i < n ? value(w, j0 + j, first + i) : 0;
+    /* Squares of 16 x 16: j0 is a multiple of 16. */
+    ASSERT(j0 % PANEL == 0);
+    for (size_t j = 0; j < k; j += PANEL) {
+        float square[PANEL * PANEL], out[PANEL * PANEL];
+        const float *from = square;
+        size_t at = place(w, j0 + j, first), rows = k - j < PANEL ? k - j : PANEL;
+        if (w->type == ELEM_BF16)
+            for (size_t i = 0; i < n * PANEL; i++)
+                square[i] = from_bf16(((const uint16_t *)w->panels)[at + i]);
+        else
+            from = (const float *)w->panels + at;
+        c->k->pack_rows(rows == PANEL ? to + j * PANEL : out, from, PANEL, n, PANEL);
+        if (rows < PANEL)
+            memcpy(to + j * PANEL, out, rows * PANEL * sizeof *to);
+    }
 }
