@@ -148,20 +148,15 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
 
 typedef void tile_fn(const struct gemm *g, const struct tile_at *t);
 
-#if defined(SIMD_AVX512)
-TILE(1, 1)
-TILE(1, 2)
-TILE(1, 3)
-TILE(1, 4)
-TILE(1, 5)
-TILE(1, 6)
-TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6) TILE(2, 7)
-    TILE(2, 8) TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4) TILE(3, 5) TILE(3, 6) TILE(4, 1)
-        TILE(4, 2) TILE(4, 3) TILE(4, 4) TILE(4, 5) TILE(4, 6) TILE(5, 1) TILE(5, 2) TILE(5, 3)
-            TILE(5, 4) TILE(6, 1) TILE(6, 2) TILE(6, 3) TILE(6, 4) TILE(7, 1) TILE(7, 2) TILE(7, 3)
-                TILE(8, 1) TILE(8, 2) TILE(8, 3) TILE(9, 1) TILE(9, 2) TILE(10, 1) TILE(10, 2)
-                    TILE(11, 1) TILE(11, 2) TILE(12, 1) TILE(12, 2)
 /* clang-format off */
+#if defined(SIMD_AVX512)
+TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8)
+TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6) TILE(2, 7) TILE(2, 8)
+TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4) TILE(3, 5) TILE(3, 6)
+TILE(4, 1) TILE(4, 2) TILE(4, 3) TILE(4, 4) TILE(4, 5) TILE(4, 6)
+TILE(5, 1) TILE(5, 2) TILE(5, 3) TILE(5, 4) TILE(6, 1) TILE(6, 2) TILE(6, 3) TILE(6, 4)
+TILE(7, 1) TILE(7, 2) TILE(7, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
+TILE(9, 1) TILE(9, 2) TILE(10, 1) TILE(10, 2) TILE(11, 1) TILE(11, 2) TILE(12, 1) TILE(12, 2)
 #define TILES(T)                                                                                   \
     {{0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4), T(1, 5), T(1, 6), T(1, 7), T(1, 8)},                \
      {T(2, 1), T(2, 2), T(2, 3), T(2, 4), T(2, 5), T(2, 6), T(2, 7), T(2, 8)},                     \
@@ -171,21 +166,15 @@ TILE(1, 7) TILE(1, 8) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TIL
      {T(7, 1), T(7, 2), T(7, 3)}, {T(8, 1), T(8, 2), T(8, 3)}, {T(9, 1), T(9, 2)},                 \
      {T(10, 1), T(10, 2)}, {T(11, 1), T(11, 2)}, {T(12, 1), T(12, 2)}}
 #elif defined(SIMD_AVX2)
-TILE(1, 1)
-TILE(1, 2)
-TILE(1, 3)
-TILE(1, 4) TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(5, 1) TILE(6, 1)
+TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(2, 1) TILE(2, 2) TILE(2, 3)
+TILE(3, 1) TILE(3, 2) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 #define TILES(T)                                                                                   \
     {{0}, {T(1, 1), T(1, 2), T(1, 3), T(1, 4)}, {T(2, 1), T(2, 2), T(2, 3)}, {T(3, 1), T(3, 2)},   \
      {T(4, 1)}, {T(5, 1)}, {T(6, 1)}}
 #else
-TILE(1, 1)
-TILE(1, 2)
-TILE(2, 1)
-TILE(3, 1) TILE(4, 1)
+TILE(1, 1) TILE(1, 2) TILE(2, 1) TILE(3, 1) TILE(4, 1)
 #define TILES(T) {{0}, {T(1, 1), T(1, 2)}, {T(2, 1)}, {T(3, 1)}, {T(4, 1)}}
 #endif
-
     /* clang-format on */
 
     static tile_fn *const tiles_f32[TILE_ROWS + 1][8] = TILES(F);
