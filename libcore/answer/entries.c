@@ -47,6 +47,17 @@ static void note_names(struct entries *e)
     }
 }
 
+/* a = b = 3 */
+static bool is_shared_value(const struct node *x)
+{
+    if (x->op != OP_REL || x->n < 3 || x->kid[x->n - 1]->op == OP_NAME)
+        return false;
+    for (uint32_t i = 0; i + 1 < x->n; i++)
+        if (x->kid[i]->op != OP_NAME || x->rel[i] != REL_EQ)
+            return false;
+    return true;
+}
+
 struct entries entries_of(struct compare *c, const struct node *x)
 {
     struct entries e = {0};
@@ -56,6 +67,13 @@ struct entries entries_of(struct compare *c, const struct node *x)
         e.v = arena_array(c->a, name->n, sizeof *e.v);
         for (uint32_t i = 0; i < name->n; i++)
             e.v[e.n++] = (struct entry){name->kid[i], value->kid[i]};
+        note_names(&e);
+        return e;
+    }
+    if (is_shared_value(x)) {
+        e.v = arena_array(c->a, x->n - 1, sizeof *e.v);
+        for (uint32_t i = 0; i + 1 < x->n; i++)
+            e.v[e.n++] = (struct entry){x->kid[i], x->kid[x->n - 1]};
         note_names(&e);
         return e;
     }

@@ -102,7 +102,7 @@ static bool announced_answer(struct arena *a, struct announced x, const struct a
             return give(out, str_slice(x.text, s.item[0].from, s.item[0].to), "extract:phrase");
     }
     struct str said = stated(x.text); /* unless a formula says it */
-    if (!x.whole && (!s.n || s.item[s.n - 1].end <= (size_t)(said.p - x.text.p)))
+    if ((!x.whole || x.final) && (!s.n || s.item[s.n - 1].end <= (size_t)(said.p - x.text.p)))
         x.text = said;
     if (!prose_is(x.text))
         return give(out, x.text, x.whole ? "extract:line" : "extract:phrase");

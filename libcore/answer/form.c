@@ -232,6 +232,10 @@ static struct node *without_conditions(struct compare *c, struct node *x)
 
 struct node *form_reduce(struct compare *c, struct node *x)
 {
+    if (x->op == OP_CASES && x->rows == x->n) { /* a system of equations */
+        x = node_list(c->a, OP_LIST, x->kid, x->n);
+        x->open = ',';
+    }
     if (is_arithmetic(x) && node_has(x, OP_MATRIX)) {
         struct node *m = matrix_value(c, x);
         if (m)

@@ -261,7 +261,10 @@ static bool same_places(mpfr_t a, mpfr_t b, int places)
     return ok;
 }
 
-enum { SIGNIFICANT_MIN = 6 }; /* digits that a decimal needs to stand for an exact value */
+enum { /* what a decimal needs to stand for an exact value */
+       PLACES_MIN = 6,
+       SIGNIFICANT_MIN = 4,
+};
 
 /* A decimal that is the exact value rounded, or cut off, in its last place. */
 static bool rounds_to(const struct node *literal, mpfr_t gap, mpfr_t decimal, mpfr_t exact)
@@ -301,7 +304,7 @@ static bool nearly(struct compare *c, const struct node *g, const struct node *x
             const struct node *d = dg ? dg : dx;
             struct small whole; /* an integer is never a rounded decimal's value */
             bool integer = exact_small(dg ? x : g, &whole) && whole.d == 1;
-            ok = !integer && significant(d) >= SIGNIFICANT_MIN &&
+            ok = !integer && -d->scale >= PLACES_MIN && significant(d) >= SIGNIFICANT_MIN &&
                  rounds_to(d, gap, dg ? a : b, dg ? b : a);
         }
         if (!ok && places)
