@@ -10,6 +10,7 @@
 #   D/base-1/     chunk-0001 ...: 25 optimizer steps on 1600 fresh problems each; model: the chunk that was good enough
 #   D/gcpo D/dapo runs of train.mk
 #   D/table.tsv   model, tier, mean@8, pass@8 on held-out problems
+#   D/report.html both runs on one page
 #
 # Every file is a target: kill it, type make again.
 
@@ -36,7 +37,7 @@ B := $(D)/base-$(BASE)
 problems = awk -f $(HERE)/demo/problems.awk
 
 .PHONY: demo
-demo: $(D)/table.tsv $(D)/curves.svg
+demo: $(D)/table.tsv $(D)/curves.svg $(D)/report.html
 	+@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) show
 
 # ---- problems ----
@@ -159,6 +160,9 @@ $(D)/curves.svg: | $(D)/curves.tsv
 	@awk -f $(HERE)/demo/curves.awk $(D)/curves.tsv > $@.part
 	@mv $@.part $@
 
+$(D)/report.html: | $(D)/table.tsv
+	@gcpo-report -o $@ $(D)/gcpo $(D)/dapo
+
 .PHONY: show
 show:
 	@echo; echo 'One group of step 1 in which every response was wrong, and what GCPO made of it:'; echo
@@ -166,6 +170,7 @@ show:
 	@echo; echo 'Held-out problems, 8 responses each.  Tier 3 is equations with two operations, of which the base had seen none:'; echo
 	@awk -F'\t' 'NR == 1 { printf "  %-6s %5s %8s %8s\n", $$1, $$2, $$3, $$4; next } { printf "  %-6s %5s %7.1f%% %7.1f%%\n", $$1, $$2, 100 * $$3, 100 * $$4 }' $(D)/table.tsv
 	@echo; echo 'Files:'; \
+	echo '  $(D)/report.html                     curves, groups and parameters of both runs, for a browser'; \
 	echo '  $(D)/table.tsv, $(D)/curves.svg      the table and the learning curves'; \
 	echo '  $(D)/gcpo/step-0001/                 what each step left; look inside with'; \
 	echo '      zstdcat $(D)/gcpo/step-0001/step.jsonl.zst | jq'; \
