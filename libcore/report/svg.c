@@ -242,7 +242,7 @@ static void put_line(const struct plot *p, size_t k)
     size_t most = points_of(p->c);
     size_t *keep = xcalloc(l->n + most, sizeof *keep), n = thin(l, most, keep);
     bool down = false; /* the pen */
-    if (l->low)
+    if (l->low && p->c->n_lines <= SVG_BANDS_MAX)
         put_band(p, l, k % SVG_COLOURS);
     buf_printf(p->out, "<path class=\"l c%zu\"", k % SVG_COLOURS);
     put_dash(p->out, k);

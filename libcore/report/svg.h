@@ -12,7 +12,8 @@ enum {
     SVG_COLOURS = 8,      /* then they repeat, with other dashes */
     SVG_POINTS_MAX = 400, /* of a line, fewer where there are many lines; longer ones are thinned
                            * to the extremes of each part */
-    SVG_MARKED_MAX = 60   /* points of a line that are drawn as such */
+    SVG_MARKED_MAX = 60,  /* points of a line that are drawn as such */
+    SVG_BANDS_MAX = 5     /* lines of a chart that have intervals around them */
 };
 
 struct svg_line {
