@@ -178,6 +178,7 @@ independent() {
     for _ in $(seq 100); do cat "$T/small"; done > "$T/large"
     peak() { /usr/bin/time -f %M gcpo-stat -j 1 "$1" 2>&1 > /dev/null; }
     command -v /usr/bin/time || skip "no /usr/bin/time"
+    ! gcpo-stat -V -v | grep -q sanitize || skip "a sanitizer keeps what was freed"
     small=$(peak "$T/small") large=$(peak "$T/large")
     [ $((large * 10)) -le $((small * 11)) ]
 }
