@@ -186,6 +186,8 @@ static size_t command(struct lexer *x, size_t i, size_t end, enum mode mode)
     char c = at(x, i, end);
     if (scan_letter(c))
         return letter_command(x, pos, i, end, mode);
+    if (scan_digit(c)) /* \$6 that has lost its dollar */
+        return i;
     switch (c) {
     case '\0': return i;
     case '\\': {

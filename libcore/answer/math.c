@@ -41,16 +41,45 @@ static const char *limit_why(enum limit l)
 
 /* ---- what stands around an answer ---- */
 
+/* Behind the words of `head`, between which any blanks may stand; 0 if s begins
+ * otherwise. */
+static size_t after_head(struct str s, const char *head)
+{
+    size_t i = 0;
+    for (; *head; head++) {
+        if (*head == ' ') {
+            size_t from = i;
+            while (i < s.n && scan_space(s.p[i]))
+                i++;
+            if (i == from)
+                return 0;
+        } else if (*head == ':' && i < s.n && s.p[i] == ' ') {
+            i++;
+            head--;
+        } else if (i < s.n && (s.p[i] | 32) == (*head | 32)) {
+            i++;
+        } else {
+            return 0;
+        }
+    }
+    return i;
+}
+
 /* "Solution is: [k=4]" says no more than "k=4". */
 static struct str without_heading(struct str s)
 {
     static const char *const heads[] = {
         "solution is:",   "solutions are:", "the solution is:", "answer:",
-        "the answer is:", "solution:",      "solutions:"};
+        "the answer is:", "solution:",      "solutions:",       "\\displaystyle ",
+    };
+    while (s.n && s.p[0] == '$')
+        s = str_trim(str_slice(s, 1, s.n));
+    while (s.n && s.p[s.n - 1] == '$' && !(s.n > 1 && s.p[s.n - 2] == '\\'))
+        s = str_trim(str_slice(s, 0, s.n - 1));
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        size_t n = strlen(heads[i]);
-        if (s.n > n && word_equal_fold(str_slice(s, 0, n), heads[i]))
-            return str_trim(str_slice(s, n, s.n));
+        size_t n = after_head(s, heads[i]);
+        if (n && n < s.n)
+            s = str_trim(str_slice(s, n, s.n));
     }
     return s;
 }
@@ -117,8 +146,29 @@ static bool is_noise(const struct tok *t)
            (t[1].kind == T_END && (t->kind == ',' || t->kind == ';'));
 }
 
+/* \dfrac is \frac: the text counts only where kind and id do not say it all. */
+static bool text_counts(const struct tok *t)
+{
+    switch (t->kind) {
+    case T_NUM:
+    case T_BASE:
+    case T_REPEAT:
+    case T_NAME:
+    case T_WORD:
+    case T_SETNAME:
+    case T_MONEY:
+    case T_OPAQUE:
+    case T_ACCENT:
+    case T_BEGIN:
+    case T_FINISH: return true;
+    default: return t->kind == T_REL && t->id == REL_OTHER;
+    }
+}
+
 static bool same_token(const struct tok *a, const struct tok *b)
 {
+    if (a->kind == b->kind && a->id == b->id && !text_counts(a) && !text_counts(b))
+        return true;
     if (a->kind != b->kind || a->id != b->id || a->scale != b->scale || a->s.n != b->s.n ||
         !str_eq(a->t, b->t))
         return false;

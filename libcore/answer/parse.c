@@ -141,10 +141,22 @@ static struct node *clock_of(struct parser *p, const struct tok *first, struct n
     return c;
 }
 
+/* 5 p.m. */
+static struct node *full_hour(struct parser *p, const struct tok *first, struct node *x)
+{
+    int64_t hour;
+    if (!x || p->t != first + 1 || first->kind != T_NUM || p->t->kind != T_WORD ||
+        !(str_is(p->t->s, "am") || str_is(p->t->s, "pm")) || !node_small(x, &hour) || hour > 24)
+        return x;
+    x = node_2(p->a, OP_CLOCK, x, node_name(p->a, OP_NUM, STR("0")));
+    x->name = p->t++->s;
+    return x;
+}
+
 static struct node *parse_ratio(struct parser *p)
 {
     const struct tok *first = p->t;
-    struct node *x = parse_sum(p);
+    struct node *x = full_hour(p, first, parse_sum(p));
     if (!x || p->t->kind != ':' || p->in_set || p->t[1].kind == T_END)
         return x;
     struct items it = {0};
