@@ -69,8 +69,8 @@ static size_t after_head(struct str s, const char *head)
 static struct str without_heading(struct str s)
 {
     static const char *const heads[] = {
-        "solution is:",   "solutions are:", "the solution is:", "answer:",
-        "the answer is:", "solution:",      "solutions:",       "\\displaystyle ",
+        "\\displaystyle ", "solution is:",   "solutions are:", "the solution is:",
+        "answer:",         "the answer is:", "solution:",      "solutions:",
     };
     while (s.n && s.p[0] == '$')
         s = str_trim(str_slice(s, 1, s.n));
