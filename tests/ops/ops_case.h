@@ -81,7 +81,7 @@ static inline int32_t *run_ids(struct run *r, size_t n, size_t limit)
 /* Room for n more outputs; some cases emit one value at a time. */
 static inline float *run_more(struct run *r, size_t n)
 {
-    if (r->n_out + n > r->cap_out) {
+    if (!r->out || r->n_out + n > r->cap_out) {
         r->cap_out = 2 * (r->n_out + n);
         r->out = xrealloc(r->out, r->cap_out, sizeof *r->out);
     }
