@@ -94,6 +94,33 @@ static struct node *matrix_scale(struct compare *c, const struct node *a, struct
     return m;
 }
 
+enum { ENTRY_NODES_MAX = 1024 }; /* of one entry of a product: they share, so sizes multiply */
+
+static bool within(const struct node *x, int *left)
+{
+    if (--*left < 0)
+        return false;
+    for (uint32_t i = 0; i < x->n; i++)
+        if (!within(x->kid[i], left))
+            return false;
+    return true;
+}
+
+/* An entry as small as it can be; NULL and a limit if that is too large. */
+static struct node *settled(struct compare *c, struct node *x)
+{
+    struct small s;
+    int left = ENTRY_NODES_MAX;
+    if (exact_small(x, &s))
+        return node_2(c->a, OP_DIV, node_int(c->a, s.n), node_int(c->a, s.d));
+    bool ok = within(x, &left);
+    if (!budget_take(&c->budget, 1 + (ENTRY_NODES_MAX - left) / 16))
+        return NULL;
+    if (!ok)
+        c->budget.limit = LIMIT_TERMS;
+    return ok ? x : NULL;
+}
+
 static struct node *matrix_multiply(struct compare *c, const struct node *a, const struct node *b)
 {
     uint32_t inner = a->n / a->rows, columns = b->n / b->rows;
@@ -105,6 +132,9 @@ static struct node *matrix_multiply(struct compare *c, const struct node *a, con
             struct node *sum = node_new(c->a, OP_ADD, inner);
             for (uint32_t k = 0; k < inner; k++)
                 sum->kid[k] = node_2(c->a, OP_MUL, entry(a, i, k), entry(b, k, j));
+            sum = settled(c, sum);
+            if (!sum)
+                return NULL;
             m->kid[i * columns + j] = sum;
         }
     return m;
