@@ -127,3 +127,17 @@ PY
     run -0 bash -c "zstdcat '$DATA/rollouts/math100.jsonl.zst' | gcpo-verify --plain | jq -c '.responses[] | select((.verdict == \"correct\") != .label_adj) | .text'"
     [ -z "$output" ]
 }
+
+@test "what the manual says of each kind is true" {
+    mandoc -T ascii -O width=400 "$ROOT/man/gcpo-verify.1" | sed $'s|.\b||g' |
+        sed -n '/What counts as equal/,/A checker of your own/p' | grep -E ' (==|!=) ' > "$T/rows"
+    [ "$(wc -l < "$T/rows")" -gt 30 ]
+    while read -r row; do
+        case $row in
+        *' == '*) want=correct gold=${row%% == *} answer=${row#* == } ;;
+        *) want=wrong gold=${row%% != *} answer=${row#* != } ;;
+        esac
+        seen=$(responses "$gold" "So it is \\boxed{$answer}." | verify | verdicts)
+        [ "$seen" = "$want" ] || { echo "$row: $seen"; false; }
+    done < "$T/rows"
+}
