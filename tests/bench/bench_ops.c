@@ -1,6 +1,6 @@
 /* bench_ops.c - operators beside the limits of this machine and OpenBLAS.
  *
- *     bench_ops [-j N] [--seconds S] [--json] [products|backward|attention|passes ...]
+ *     bench_ops [-j N] [--seconds S] [--bf16] [--json] [products|backward|attention|passes ...]
  *
  * With one thread the clock is the processor time of the process, so that a
  * busy machine does not matter much; with more it is the wall's.  Medians of rounds in which
@@ -615,8 +615,8 @@ static void measure_limits(struct bench *x)
                "\"read_gbytes\":%.4g}\n",
                x->b->name, x->threads, x->peak / 1e9, x->bandwidth / 1e9);
     else
-        printf("%s, %zu threads: %.1f GFLOP/s of fused multiply-adds, reading %.1f GB/s\n",
-               x->b->name, x->threads, x->peak / 1e9, x->bandwidth / 1e9);
+        printf("%s, %zu threads: %.1f GFLOP/s at most, reading %.1f GB/s\n", x->b->name, x->threads,
+               x->peak / 1e9, x->bandwidth / 1e9);
 }
 
 int main(int argc, char **argv)
@@ -632,8 +632,10 @@ int main(int argc, char **argv)
     struct bench x = {.threads = 1};
     uint64_t threads = 1;
     double seconds = 0.02;
+    bool bf16 = false;
     struct opt opts[] = {OPT_COUNT('j', "threads", "N", &threads, 1, 1024, "threads"),
                          OPT_REAL(0, "seconds", "S", &seconds, 0.001, 10, "of one measurement"),
+                         OPT_SWITCH(0, "bf16", &bf16, "bf16 dot products"),
                          OPT_SWITCH(0, "json", &x.json, "one JSON object for each line"), OPT_END};
     char **names =
         opt_parse(argc, argv,
@@ -643,7 +645,10 @@ int main(int argc, char **argv)
     x.threads = (size_t)threads;
     x.seconds = seconds;
     struct err e = ERR_NONE;
-    x.b = backend_open(&(struct backend_options){.threads = x.threads}, &e);
+    x.b = backend_open(
+        &(struct backend_options){.threads = x.threads,
+                                  .precision = bf16 ? PRECISION_BF16 : PRECISION_EXACT},
+        &e);
     const struct op_limits limits = {.rows = 4096,
                                      .width = 9728,
                                      .head_dim = 64,

@@ -9,9 +9,9 @@ static bool same(const float *a, const float *b, size_t n)
 }
 
 /* Products of any number of rows, packed or viewed. */
-static void linear_rows(void)
+static void products_of_rows(const char *isa, enum precision precision)
 {
-    struct run r = {.b = run_open("cpu", NULL, 2, PRECISION_EXACT), .seed = 5};
+    struct run r = {.b = run_open("cpu", isa, 2, precision), .seed = 5};
     const struct ops *op = r.b->op;
     static const size_t shapes[][2] = {{40, 24}, {130, 1030}, {700, 129}, {17, 3000}};
     for (size_t i = 0; i < 4; i++) {
@@ -40,6 +40,12 @@ static void linear_rows(void)
     for (size_t i = 0; i < r.n_buffers; i++)
         op->free(r.b, r.buffers[i]);
     backend_close(r.b);
+}
+
+static void linear_rows(void)
+{
+    products_of_rows(NULL, PRECISION_EXACT);
+    products_of_rows("portable", PRECISION_BF16);
 }
 
 /* ---- attention: training, prefill in pieces, decoding ---- */
@@ -183,10 +189,11 @@ static void attention_rows(void)
 
 /* ---- the head ---- */
 
-static void sampler_is_trainer(const char *device, size_t v, bool view)
+static void sampler_is_trainer(const char *device, const char *isa, size_t v, bool view)
 {
     enum { M = 37, K = 40 };
-    struct run r = {.b = run_open(device, NULL, 2, PRECISION_EXACT), .seed = 3};
+    enum precision precision = isa ? PRECISION_BF16 : PRECISION_EXACT;
+    struct run r = {.b = run_open(device, isa, 2, precision), .seed = 3};
     const struct ops *op = r.b->op;
     size_t shape[4] = {M, v, K, view ? 2 : 1};
     struct weight *w = case_weight(&r, shape);
@@ -226,10 +233,12 @@ static void sampler_is_trainer(const char *device, size_t v, bool view)
 
 static void sampled_is_scored(void)
 {
-    sampler_is_trainer("cpu", 700, false);
-    sampler_is_trainer("cpu", 5000, true);
-    sampler_is_trainer("cpu", 12, false);
-    sampler_is_trainer("ref", 600, false);
+    sampler_is_trainer("cpu", NULL, 700, false);
+    sampler_is_trainer("cpu", NULL, 5000, true);
+    sampler_is_trainer("cpu", NULL, 12, false);
+    sampler_is_trainer("cpu", "portable", 900, false);
+    sampler_is_trainer("cpu", "portable", 1100, true);
+    sampler_is_trainer("ref", NULL, 600, false);
 }
 
 /* ---- sampling ---- */

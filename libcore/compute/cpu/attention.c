@@ -47,7 +47,7 @@ void attn_tile_scores(struct cpu *c, const struct attn_tile *t, const float *q, 
                      .b = kv_at(kv, kv_keys(kv, t->layer, page, t->kv_head)),
                      .b_panel = kv->d * PANEL,
                      .c_row = OPS_KV_BLOCK};
-    (kv->type == ELEM_BF16 ? c->k->gemm_bf16 : c->k->gemm_f32)(&g);
+    c->k->gemm[kv->type == ELEM_BF16 ? PANELS_BF16 : PANELS_F32](&g);
 }
 
 /* The state of the stacked rows. */
@@ -98,7 +98,7 @@ static void join_block(const struct state *a, size_t first, size_t rows, int32_t
                      .c_row = kv->dim,
                      .from = out,
                      .from_row = kv->dim};
-    (kv->type == ELEM_BF16 ? a->c->k->gemm_bf16 : a->c->k->gemm_f32)(&g);
+    a->c->k->gemm[kv->type == ELEM_BF16 ? PANELS_BF16 : PANELS_F32](&g);
 }
 
 static void join_shared(const struct state *a, const struct attn_seq *s)

@@ -148,7 +148,7 @@ static void weigh(const struct job *j, const struct tile *x, size_t first, size_
                      .k = d,
                      .c = ds,
                      .c_row = OPS_KV_BLOCK};
-    k->gemm_f32(&g);
+    k->gemm[PANELS_F32](&g);
     k->softmax_grad(ds, p, x->d + first, rows, up(n, PANEL), j->a->scale);
 }
 
@@ -182,7 +182,7 @@ static void dq_block(const struct job *j, const struct tile *x, size_t first, si
                      .c_row = kv->dim,
                      .from = dq,
                      .from_row = kv->dim};
-    j->c->k->gemm_f32(&g);
+    j->c->k->gemm[PANELS_F32](&g);
 }
 
 static void dq_shared(const struct job *j, const struct tile *x, const struct attn_seq *s)
@@ -264,7 +264,7 @@ static void add_keys(struct cpu *c, const struct tile *x, float *sum, const floa
                      .c_row = dim,
                      .from = sum,
                      .from_row = dim};
-    c->k->gemm_f32(&g);
+    c->k->gemm[PANELS_F32](&g);
 }
 
 /* Rows [first, end) of a sequence; `own`: the keys are its own, of positions [k, k + n). */

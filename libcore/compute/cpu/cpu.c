@@ -30,6 +30,12 @@ float *cpu_head_memory(struct cpu *c, size_t n)
     return c->head;
 }
 
+float *cpu_pairs(struct cpu *c, size_t n)
+{
+    ASSERT(n <= c->pairs_floats);
+    return c->pairs;
+}
+
 struct each {
     size_t n, parts;
     range_fn *fn;
@@ -62,12 +68,13 @@ static void max_of(size_t *a, size_t b)
 }
 
 struct scratch {
-    size_t worker, shared, head; /* floats */
+    size_t worker, shared, head, pairs; /* floats */
 };
 
-static struct scratch scratch_sizes(const struct op_limits *l)
+static struct scratch scratch_sizes(struct backend *b, const struct op_limits *l)
 {
-    struct scratch s = {product_worker_floats(), product_shared_floats(l), head_shared_floats(l)};
+    struct scratch s = {product_worker_floats(), product_shared_floats(l), head_shared_floats(l),
+                        b->precision == PRECISION_EXACT ? 0 : product_pairs_floats(l)};
     max_of(&s.worker, attention_worker_floats(l));
     max_of(&s.worker, sample_worker_floats(l));
     max_of(&s.worker, head_worker_floats());
@@ -83,8 +90,8 @@ static struct scratch scratch_sizes(const struct op_limits *l)
 
 static size_t cpu_reserve_bytes(struct backend *b, const struct op_limits *l)
 {
-    struct scratch s = scratch_sizes(l);
-    return (s.worker * pool_size(cpu_of(b)->pool) + s.shared + s.head) * sizeof(float);
+    struct scratch s = scratch_sizes(b, l);
+    return (s.worker * pool_size(cpu_of(b)->pool) + s.shared + s.head + s.pairs) * sizeof(float);
 }
 
 static bool grow(struct backend *b, float **p, size_t *have, size_t want, size_t copies,
@@ -103,10 +110,11 @@ static bool grow(struct backend *b, float **p, size_t *have, size_t want, size_t
 static bool cpu_reserve(struct backend *b, const struct op_limits *l, struct err *e)
 {
     struct cpu *c = cpu_of(b);
-    struct scratch s = scratch_sizes(l);
+    struct scratch s = scratch_sizes(b, l);
     return grow(b, &c->worker_memory, &c->worker_floats, s.worker, pool_size(c->pool), e) &&
            grow(b, &c->shared, &c->shared_floats, s.shared, 1, e) &&
-           grow(b, &c->head, &c->head_floats, s.head, 1, e);
+           grow(b, &c->head, &c->head_floats, s.head, 1, e) &&
+           grow(b, &c->pairs, &c->pairs_floats, s.pairs, 1, e);
 }
 
 static void cpu_close(struct backend *b)
@@ -116,11 +124,13 @@ static void cpu_close(struct backend *b)
     host_free(b, c->worker_memory);
     host_free(b, c->shared);
     host_free(b, c->head);
+    host_free(b, c->pairs);
     free(c);
 }
 
 struct peak {
     const struct kernels *k;
+    enum panels kind;
     double flops[POOL_THREADS_MAX]; /* by task */
 };
 
@@ -129,7 +139,7 @@ static void peak_task(void *arg, size_t task, size_t worker)
     (void)worker;
     struct peak *p = arg;
     float sink = 1e-6f;
-    p->flops[task] = p->k->fma_peak(200000, &sink);
+    p->flops[task] = p->k->peak(200000, &sink, p->kind);
 }
 
 static double seconds(void)
@@ -142,7 +152,8 @@ static double seconds(void)
 static double cpu_peak_flops(struct backend *b)
 {
     struct cpu *c = cpu_of(b);
-    struct peak p = {.k = c->k};
+    struct peak p = {.k = c->k,
+                     .kind = b->precision == PRECISION_EXACT ? PANELS_F32 : PANELS_PAIRS};
     double best = 0;
     for (int round = 0; round < 8; round++) {
         double start = seconds(), flops = 0;
@@ -204,22 +215,30 @@ static const struct ops cpu_ops = {
 
 static bool can(const struct kernels *k)
 {
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (k == &kernels_avx512bf16)
+        return avx512 && __builtin_cpu_supports("avx512bf16");
     if (k == &kernels_avx512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+        return avx512;
     if (k == &kernels_avx2)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     return true;
 }
 
-static const struct kernels *choose(const char *isa, struct err *e)
+/* The best set, or the one that was asked for.  The dot products of bf16 can be emulated, to the
+ * bit, but so slowly that only tests may ask for it, by name. */
+static const struct kernels *choose(const struct backend_options *o, struct err *e)
 {
-    static const struct kernels *const all[] = {&kernels_avx512, &kernels_avx2, &kernels_portable};
-    if (!isa)
-        isa = getenv("GCPO_TEST_ISA");
+    static const struct kernels *const all[] = {&kernels_avx512bf16, &kernels_avx512, &kernels_avx2,
+                                                &kernels_portable};
+    const char *isa = o->isa ? o->isa : getenv("GCPO_TEST_ISA");
+    bool bf16 = o->precision == PRECISION_BF16;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (isa && strcmp(isa, all[i]->name) != 0)
+        if (isa ? strcmp(isa, all[i]->name) != 0 : all[i] == &kernels_avx512bf16 && !bf16)
             continue;
+        if (!isa && bf16 && all[i] != &kernels_avx512bf16)
+            break;
         if (can(all[i]))
             return all[i];
         if (isa) {
@@ -227,18 +246,18 @@ static const struct kernels *choose(const char *isa, struct err *e)
             return NULL;
         }
     }
-    err_set(e, ERR_USAGE, "there is no instruction set %s (expected portable, avx2 or avx512)",
-            isa);
+    if (isa)
+        err_set(e, ERR_USAGE,
+                "there is no instruction set %s (expected portable, avx2, avx512 or avx512bf16)",
+                isa);
+    else
+        err_set(e, ERR_DEVICE, "this CPU has no dot products of bf16 (avx512_bf16)");
     return NULL;
 }
 
 struct backend *cpu_open(const struct backend_options *o, struct err *e)
 {
-    if (o->precision != PRECISION_EXACT) {
-        err_set(e, ERR_DEVICE, "this CPU has no bf16 dot products (avx512_bf16)");
-        return NULL;
-    }
-    const struct kernels *k = choose(o->isa, e);
+    const struct kernels *k = choose(o, e);
     if (!k)
         return NULL;
     struct pool *pool = pool_open(o->threads, e);

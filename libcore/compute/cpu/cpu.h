@@ -17,8 +17,8 @@ struct cpu {
     const struct kernels *k;
     struct pool *pool;
     char name[32];
-    float *worker_memory, *shared, *head;
-    size_t worker_floats, shared_floats, head_floats;
+    float *worker_memory, *shared, *head, *pairs;
+    size_t worker_floats, shared_floats, head_floats, pairs_floats;
 };
 
 struct cpu *cpu_of(struct backend *b);
@@ -27,6 +27,7 @@ struct cpu *cpu_of(struct backend *b);
 float *cpu_worker(struct cpu *c, size_t worker, size_t n);
 float *cpu_shared(struct cpu *c, size_t n);
 float *cpu_head_memory(struct cpu *c, size_t n);
+float *cpu_pairs(struct cpu *c, size_t n); /* for activations rounded to bf16 */
 
 /* Tasks of at least `grain` items each over n items: fn(arg, first, end, worker). */
 typedef void range_fn(void *arg, size_t first, size_t end, size_t worker);
@@ -45,7 +46,7 @@ static inline float *row_at(struct rows r, size_t m)
 /* ---- weights (weight.c) ---- */
 
 struct weight {
-    enum elem type;
+    enum panels kind;
     size_t n, k;
     void *panels;      /* NULL: a view */
     const float *view; /* rows */
@@ -61,7 +62,12 @@ void cpu_weight_read(struct backend *b, const struct weight *w, size_t row, size
                      float *host);
 void cpu_weight_refresh(struct backend *b, struct weight *w, const float *masters);
 
-/* Panels [from, from + n) of the f32 transpose (K, N): [n][rows j0..j0+k)[16] into `to`. */
+/* The panel that begins with row `row`, and how many elements from one to the next. */
+const void *weight_panels(const struct weight *w, size_t row, size_t *panel);
+/* One row as f32, as products see it. */
+void weight_row(const struct weight *w, size_t row, float *to);
+/* A panel of the transpose (K, N), of f32 or, with pairs, of pairs of rows: rows [j0, j0 + k) of
+ * inputs 16 panel .. 16 panel + 15.  j0 is a multiple of 16. */
 void weight_pack_transposed(struct cpu *c, const struct weight *w, size_t panel, size_t j0,
                             size_t k, float *to);
 
@@ -70,13 +76,14 @@ void weight_pack_transposed(struct cpu *c, const struct weight *w, size_t panel,
 enum { PRODUCT_ROWS = 128, PRODUCT_DEPTH = 512, PRODUCT_PANELS = 9, SLAB_FLOATS = 2 << 20 };
 enum { HEAD_SLAB = 2 * OPS_VOCAB_BLOCK }; /* ids of the head that are worked on at a time */
 
-/* A product with packed panels: gemm.h's terms, any size, spread over the pool. */
-void cpu_product(struct cpu *c, const struct gemm *g, enum elem type);
+/* A product with packed panels, of any size, spread over the pool. */
+void cpu_product(struct cpu *c, const struct gemm *g, enum panels kind);
 
 /* The same with panels that are packed as they are needed: pack(arg, panel, to) fills
- * [k][16] floats with panel number `panel`. */
+ * [k][16] floats or pairs with panel number `panel`. */
 typedef void pack_fn(struct cpu *c, const void *arg, size_t panel, float *to);
-void cpu_product_packing(struct cpu *c, const struct gemm *g, pack_fn *pack, const void *arg);
+void cpu_product_packing(struct cpu *c, const struct gemm *g, enum panels kind, pack_fn *pack,
+                         const void *arg);
 
 /* The part [first, first + n) of w's rows, n at a multiple of 16: c = x w^T. */
 void cpu_linear_part(struct cpu *c, const struct weight *w, size_t first, size_t n, size_t m,
@@ -90,6 +97,7 @@ void cpu_linear_dw(struct cpu *c, float *dw, size_t n, size_t k, size_t m, struc
 
 size_t product_worker_floats(void);
 size_t product_shared_floats(const struct op_limits *l);
+size_t product_pairs_floats(const struct op_limits *l);
 
 void cpu_linear(struct backend *b, const struct linear *a);
 void cpu_linear_backward(struct backend *b, const struct linear_grad *a);

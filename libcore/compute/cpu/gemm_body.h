@@ -81,9 +81,19 @@ INLINE void tile_end(const struct gemm *g, const struct tile_at *t, v16 (*acc)[8
     }
 }
 
+INLINE v16 panel_load(const void *p, const enum panels kind)
+{
+    return kind == PANELS_BF16 ? v16_load_bf16(p) : v16_load(p);
+}
+
+INLINE v16 link_chain(v16 x, v16 w, v16 acc, const enum panels kind)
+{
+    return kind == PANELS_PAIRS ? v16_dot(x, w, acc) : v16_fma(x, w, acc);
+}
+
 /* Rows are addressed from every fourth one, so that few registers hold pointers. */
 INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, const int panels,
-                 const bool bf16)
+                 const enum panels kind)
 {
     v16 acc[TILE_ROWS][8];
     tile_begin(g, t, acc, rows, panels);
@@ -93,26 +103,23 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
             for (int p = 0; p < panels; p++)
                 __builtin_prefetch(at + (size_t)r * g->residual_row + p * PANEL);
     }
-    const size_t row = g->a_row, step = g->a_k;
-    const float *a0 = (const float *)g->a + t->i * row;
+    const size_t row = g->a_row, row3 = 3 * row, step = g->a_k;
+    const float *a0 = (const float *)g->a + t->i * row; /* pairs are as wide as floats */
     const float *a4 = a0 + (rows > 4 ? 4 * row : 0), *a8 = a0 + (rows > 8 ? 8 * row : 0);
-    const size_t row3 = 3 * row, at = t->j / PANEL * g->b_panel;
-    const float *b = (const float *)g->b + at;
-    const uint16_t *h = (const uint16_t *)g->b + at;
-    const size_t panel = g->b_panel;
+    const size_t size = kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float);
+    const size_t panel = g->b_panel * size, line = PANEL * size;
+    const char *b = (const char *)g->b + t->j / PANEL * panel;
     for (size_t k = g->k; k; k--) {
         v16 w[8];
 #pragma GCC unroll 8
         for (int p = 0; p < panels; p++)
-            w[p] = bf16 ? v16_load_bf16(h + (size_t)p * panel) : v16_load(b + (size_t)p * panel);
+            w[p] = panel_load(b + (size_t)p * panel, kind);
         /* Weights come from memory in decoding, and the hardware alone does not fetch enough
          * ahead; but a low tile is all loads already. */
-        if (bf16 ? rows > 1 : rows > 4) {
+        if (kind == PANELS_F32 ? rows > 4 : rows > 1) {
 #pragma GCC unroll 8
-            for (int p = 0; p < panels; p++) {
-                size_t ahead = (size_t)p * panel + (size_t)AHEAD * PANEL;
-                __builtin_prefetch(bf16 ? (const void *)(h + ahead) : (const void *)(b + ahead));
-            }
+            for (int p = 0; p < panels; p++)
+                __builtin_prefetch(b + (size_t)p * panel + AHEAD * line);
         }
 #pragma GCC unroll 12
         for (int r = 0; r < rows; r++) {
@@ -120,13 +127,12 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
             v16 x = v16_set(a[r % 4 == 3 ? row3 : (size_t)(r % 4) * row]);
 #pragma GCC unroll 8
             for (int p = 0; p < panels; p++)
-                acc[r][p] = v16_fma(x, w[p], acc[r][p]);
+                acc[r][p] = link_chain(x, w[p], acc[r][p], kind);
         }
         a0 += step;
         a4 += step;
         a8 += step;
-        b += PANEL;
-        h += PANEL;
+        b += line;
     }
     if (t->width == PANEL && !g->bias && !g->residual)
         tile_end_plain(g, t, acc, rows, panels);
@@ -134,17 +140,18 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
         tile_end(g, t, acc, rows, panels);
 }
 
-#define TILE(rows, panels)                                                                         \
-    static void tile_f32_##rows##x##panels(const struct gemm *g, const struct tile_at *t)          \
+#define TILE_OF(name, kind, rows, panels)                                                          \
+    static void name##_##rows##x##panels(const struct gemm *g, const struct tile_at *t)            \
     {                                                                                              \
-        tile(g, t, rows, panels, false);                                                           \
-    }                                                                                              \
-    static void tile_bf16_##rows##x##panels(const struct gemm *g, const struct tile_at *t)         \
-    {                                                                                              \
-        tile(g, t, rows, panels, true);                                                            \
+        tile(g, t, rows, panels, kind);                                                            \
     }
+#define TILE(rows, panels)                                                                         \
+    TILE_OF(tile_f32, PANELS_F32, rows, panels)                                                    \
+    TILE_OF(tile_bf16, PANELS_BF16, rows, panels)                                                  \
+    TILE_OF(tile_pairs, PANELS_PAIRS, rows, panels)
 #define F(rows, panels) tile_f32_##rows##x##panels
 #define H(rows, panels) tile_bf16_##rows##x##panels
+#define P(rows, panels) tile_pairs_##rows##x##panels
 
 typedef void tile_fn(const struct gemm *g, const struct tile_at *t);
 
@@ -179,11 +186,14 @@ TILE(1, 1) TILE(1, 2) TILE(2, 1) TILE(3, 1) TILE(4, 1)
 
     static tile_fn *const tiles_f32[TILE_ROWS + 1][8] = TILES(F);
 static tile_fn *const tiles_bf16[TILE_ROWS + 1][8] = TILES(H);
+static tile_fn *const tiles_pairs[TILE_ROWS + 1][8] = TILES(P);
 
 #undef TILES
 #undef TILE
+#undef TILE_OF
 #undef F
 #undef H
+#undef P
 
 /* Rows are cut into tiles of nearly equal height: 9 is 5 and 4, not 8 and 1.  A group of panels
  * stays in cache while all rows pass over it. */
@@ -220,8 +230,13 @@ static void gemm_bf16(const struct gemm *g)
     gemm_tiles(g, tiles_bf16);
 }
 
+static void gemm_pairs(const struct gemm *g)
+{
+    gemm_tiles(g, tiles_pairs);
+}
+
 /* As many independent chains as hide the latency, `rounds` links each. */
-static double fma_peak(size_t rounds, float *sink)
+INLINE double chains_peak(size_t rounds, float *sink, const enum panels kind)
 {
 #if defined(SIMD_AVX512)
     enum { CHAINS = 24 };
@@ -237,10 +252,16 @@ static double fma_peak(size_t rounds, float *sink)
     for (size_t r = 0; r < rounds; r++)
 #pragma GCC unroll 24
         for (int i = 0; i < CHAINS; i++)
-            a[i] = v16_fma(x, y, a[i]);
+            a[i] = link_chain(x, y, a[i], kind);
 #pragma GCC unroll 24
     for (int i = 1; i < CHAINS; i++)
         a[0] = v16_add(a[0], a[i]);
     *sink = v16_sum(a[0]);
-    return 2.0 * PANEL * CHAINS * (double)rounds;
+    return (kind == PANELS_PAIRS ? 4.0 : 2.0) * PANEL * CHAINS * (double)rounds;
+}
+
+static double peak(size_t rounds, float *sink, enum panels kind)
+{
+    return kind == PANELS_PAIRS ? chains_peak(rounds, sink, PANELS_PAIRS)
+                                : chains_peak(rounds, sink, PANELS_F32);
 }

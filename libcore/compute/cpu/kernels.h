@@ -12,9 +12,12 @@
 
 enum { PANEL = 16 }; /* outputs that stand side by side in a packed matrix */
 
+/* What a panel's elements are.  A pair is two bf16 of neighbouring k, the even one in the low half of
+ * 32 bits; then the other side of the product is pairs as well, and k counts pairs. */
+enum panels { PANELS_F32, PANELS_BF16, PANELS_PAIRS, N_PANELS };
+
 /* c[i][j] = chain over p < k of a[i * a_row + p * a_k] * b[j / 16][p][j % 16], going on from
- * `from`, then + bias[j] + residual[i][j].  Panels are [k][16] elements, b_panel apart
- * (of the element type: f32, bf16, or pairs of bf16, when a is pairs as well and k counts them). */
+ * `from`, then + bias[j] + residual[i][j].  Panels are [k][16] elements, b_panel apart. */
 struct gemm {
     const void *a;
     size_t a_row, a_k;
@@ -55,11 +58,10 @@ struct adamw_step { /* see ops.h; derived once for a step */
 
 struct kernels {
     const char *name;
-    void (*gemm_f32)(const struct gemm *g);
-    void (*gemm_bf16)(const struct gemm *g); /* b is bf16 */
+    void (*gemm[N_PANELS])(const struct gemm *g);
     /* Nothing but independent chains: what the unit can do.  Returns the operations made;
      * *sink keeps the compiler honest. */
-    double (*fma_peak)(size_t rounds, float *sink);
+    double (*peak)(size_t rounds, float *sink, enum panels kind);
 
     float (*inverse_rms)(const float *x, size_t n, float eps);
     void (*norm)(float *y, const float *x, const float *w, size_t n, float eps);
@@ -100,8 +102,13 @@ struct kernels {
      * from n on are zero. */
     void (*pack_columns)(float *to, size_t to_stride, const float *rows, size_t stride, size_t n,
                          size_t k);
+    /* The same as pairs of rows, (k + 1) / 2 of them. */
+    void (*pack_pair_columns)(float *to, size_t to_stride, const float *rows, size_t stride,
+                              size_t n, size_t k);
+    /* pack_rows as pairs: [(k + 1) / 2][16]. */
+    void (*pack_pair_rows)(float *panel, const float *rows, size_t stride, size_t n, size_t k);
 };
 
-extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512, kernels_avx512bf16;
 
 #endif

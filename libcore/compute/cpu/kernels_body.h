@@ -17,9 +17,8 @@
 
 const struct kernels JOIN(kernels_, KERNELS) = {
     .name = STRING(KERNELS),
-    .gemm_f32 = gemm_f32,
-    .gemm_bf16 = gemm_bf16,
-    .fma_peak = fma_peak,
+    .gemm = {gemm_f32, gemm_bf16, gemm_pairs},
+    .peak = peak,
     .inverse_rms = inverse_rms,
     .norm = norm,
     .norm_grad = norm_grad,
@@ -40,4 +39,6 @@ const struct kernels JOIN(kernels_, KERNELS) = {
     .dot = dot,
     .pack_rows = pack_rows,
     .pack_columns = pack_columns,
+    .pack_pair_columns = pack_pair_columns,
+    .pack_pair_rows = pack_pair_rows,
 };

@@ -11,6 +11,53 @@ size_t product_shared_floats(const struct op_limits *l)
     return slab > rows ? slab : rows;
 }
 
+size_t product_pairs_floats(const struct op_limits *l)
+{
+    size_t head = l->head_rows * (l->hidden > HEAD_SLAB ? l->hidden : HEAD_SLAB);
+    size_t rows = l->rows * (l->width + 1);
+    return (rows > head ? rows : head) / 2 + PANEL;
+}
+
+/* ---- the side that is broadcast ---- */
+
+struct rounding {
+    struct cpu *c;
+    struct rows x;
+    size_t k;
+    float *to;
+};
+
+static void round_rows(void *arg, size_t first, size_t end, size_t worker)
+{
+    (void)worker;
+    const struct rounding *r = arg;
+    size_t pairs = (r->k + 1) / 2;
+    for (size_t m = first; m < end; m++) {
+        uint16_t *to = (uint16_t *)(void *)(r->to + m * pairs);
+        if (r->k % 2)
+            to[r->k] = 0;
+        r->c->k->round_bf16(to, row_at(r->x, m), r->k);
+    }
+}
+
+/* Sets g's left side to m rows of x, k wide: as they are, or as pairs of bf16. */
+static enum panels left_side(struct cpu *c, struct gemm *g, struct rows x, size_t m, size_t k)
+{
+    g->m = m;
+    g->a_k = 1;
+    if (c->b.precision == PRECISION_EXACT) {
+        g->a = x.p;
+        g->a_row = x.stride;
+        g->k = k;
+        return PANELS_F32;
+    }
+    g->k = g->a_row = (k + 1) / 2;
+    struct rounding r = {c, x, k, cpu_pairs(c, m * g->k)};
+    cpu_each(c, m, 16384 / (k + 1) + 1, round_rows, &r);
+    g->a = r.to;
+    return PANELS_PAIRS;
+}
+
 /* ---- forward ---- */
 
 struct view_rows {
@@ -22,51 +69,41 @@ static void pack_view(struct cpu *c, const void *arg, size_t panel, float *to)
 {
     const struct view_rows *v = arg;
     size_t row = v->first + panel * PANEL, n = v->end - row < PANEL ? v->end - row : PANEL;
-    c->k->pack_rows(to, v->w->view + row * v->w->k, v->w->k, n, v->w->k);
+    (v->w->kind == PANELS_PAIRS ? c->k->pack_pair_rows : c->k->pack_rows)(
+        to, v->w->view + row * v->w->k, v->w->k, n, v->w->k);
 }
 
+/* Rows [first, first + g->n) of w. */
 static void linear_gemm(struct cpu *c, const struct weight *w, size_t first, struct gemm *g)
 {
     if (w->view) {
         struct view_rows v = {w, first, first + g->n};
-        cpu_product_packing(c, g, pack_view, &v);
+        cpu_product_packing(c, g, w->kind, pack_view, &v);
         return;
     }
-    size_t at = first / PANEL * w->k * PANEL;
-    g->b = w->type == ELEM_BF16 ? (const void *)((const uint16_t *)w->panels + at)
-                                : (const void *)((const float *)w->panels + at);
-    g->b_panel = w->k * PANEL;
-    cpu_product(c, g, w->type);
+    g->b = weight_panels(w, first, &g->b_panel);
+    cpu_product(c, g, w->kind);
 }
 
 void cpu_linear_part(struct cpu *c, const struct weight *w, size_t first, size_t n, size_t m,
                      struct rows x, struct rows y)
 {
-    struct gemm g = {.a = x.p,
-                     .a_row = x.stride,
-                     .a_k = 1,
-                     .m = m,
-                     .n = n,
-                     .k = w->k,
-                     .c = y.p,
-                     .c_row = y.stride};
+    struct gemm g = {.n = n, .c = y.p, .c_row = y.stride};
+    left_side(c, &g, x, m, w->k);
     linear_gemm(c, w, first, &g);
 }
 
 void cpu_linear(struct backend *b, const struct linear *a)
 {
-    struct gemm g = {.a = a->x.p,
-                     .a_row = a->x.stride,
-                     .a_k = 1,
-                     .m = a->m,
-                     .n = a->w->n,
-                     .k = a->w->k,
+    struct cpu *c = cpu_of(b);
+    struct gemm g = {.n = a->w->n,
                      .c = a->y.p,
                      .c_row = a->y.stride,
                      .bias = a->bias,
                      .residual = a->residual.p,
                      .residual_row = a->residual.stride};
-    linear_gemm(cpu_of(b), a->w, 0, &g);
+    left_side(c, &g, a->x, a->m, a->w->k);
+    linear_gemm(c, a->w, 0, &g);
 }
 
 /* ---- backward ---- */
@@ -85,14 +122,8 @@ static void pack_transposed(struct cpu *c, const void *arg, size_t panel, float 
 void cpu_linear_dx(struct cpu *c, const struct weight *w, size_t first, size_t n, size_t m,
                    struct rows dy, struct rows dx, bool go_on, bool add)
 {
-    struct gemm g = {.a = dy.p,
-                     .a_row = dy.stride,
-                     .a_k = 1,
-                     .m = m,
-                     .n = w->k,
-                     .k = n,
-                     .c = dx.p,
-                     .c_row = dx.stride};
+    struct gemm g = {.n = w->k, .c = dx.p, .c_row = dx.stride};
+    enum panels kind = left_side(c, &g, dy, m, n);
     if (go_on) {
         g.from = dx.p;
         g.from_row = dx.stride;
@@ -102,16 +133,24 @@ void cpu_linear_dx(struct cpu *c, const struct weight *w, size_t first, size_t n
         g.residual_row = dx.stride;
     }
     struct transposed t = {w, first, n};
-    cpu_product_packing(c, &g, pack_transposed, &t);
+    cpu_product_packing(c, &g, kind, pack_transposed, &t);
 }
 
-/* One block of rows as panels [columns / 16][m][16]. */
+/* One block of rows as panels [columns / 16][depth][16], of rows or of pairs of rows. */
 struct columns {
     struct cpu *c;
     struct rows x;
-    size_t n, m;
+    size_t n, m, depth;
     float *to;
 };
+
+typedef void columns_fn(float *to, size_t to_stride, const float *rows, size_t stride, size_t n,
+                        size_t k);
+
+static columns_fn *columns_packer(const struct cpu *c)
+{
+    return c->b.precision == PRECISION_EXACT ? c->k->pack_columns : c->k->pack_pair_columns;
+}
 
 static void pack_columns(void *arg, size_t first, size_t end, size_t worker)
 {
@@ -119,7 +158,7 @@ static void pack_columns(void *arg, size_t first, size_t end, size_t worker)
     const struct columns *p = arg;
     for (size_t i = first; i < end; i++) {
         size_t at = i * PANEL, n = p->n - at < PANEL ? p->n - at : PANEL;
-        p->c->k->pack_columns(p->to + i * p->m * PANEL, PANEL, p->x.p + at, p->x.stride, n, p->m);
+        columns_packer(p->c)(p->to + at * p->depth, PANEL, p->x.p + at, p->x.stride, n, p->m);
     }
 }
 
@@ -127,7 +166,7 @@ struct dw {
     struct cpu *c;
     struct rows dy;
     const float *x; /* panels of a row block */
-    size_t m, n, k;
+    size_t m, depth, n, k;
     float *dw;
 };
 
@@ -139,27 +178,28 @@ enum { DW_PANELS = 18, DW_OUTPUTS = 2 * PANEL };
 static void dw_outputs(void *arg, size_t first, size_t end, size_t worker)
 {
     const struct dw *d = arg;
+    bool pairs = d->c->b.precision != PRECISION_EXACT;
     float *dy = cpu_worker(d->c, worker, OPS_ROW_BLOCK * DW_OUTPUTS);
     for (size_t k = 0; k < d->k; k += DW_PANELS * PANEL)
         for (size_t i = first * DW_OUTPUTS; i < end * DW_OUTPUTS && i < d->n; i += DW_OUTPUTS) {
             size_t n = d->n - i < DW_OUTPUTS ? d->n - i : DW_OUTPUTS;
             float *to = d->dw + i * d->k + k;
             for (size_t j = 0; j < n; j += PANEL)
-                d->c->k->pack_columns(dy + j, DW_OUTPUTS, d->dy.p + i + j, d->dy.stride,
-                                      n - j < PANEL ? n - j : PANEL, d->m);
+                columns_packer(d->c)(dy + j, DW_OUTPUTS, d->dy.p + i + j, d->dy.stride,
+                                     n - j < PANEL ? n - j : PANEL, d->m);
             struct gemm g = {.a = dy,
                              .a_row = 1,
                              .a_k = DW_OUTPUTS,
-                             .b = d->x + k * d->m,
-                             .b_panel = d->m * PANEL,
+                             .b = d->x + k * d->depth,
+                             .b_panel = d->depth * PANEL,
                              .m = n,
-                             .k = d->m,
+                             .k = d->depth,
                              .c = to,
                              .c_row = d->k,
                              .residual = to,
                              .residual_row = d->k};
             g.n = d->k - k < DW_PANELS * PANEL ? d->k - k : DW_PANELS * PANEL;
-            d->c->k->gemm_f32(&g);
+            d->c->k->gemm[pairs ? PANELS_PAIRS : PANELS_F32](&g);
         }
 }
 
@@ -169,9 +209,10 @@ void cpu_linear_dw(struct cpu *c, float *dw, size_t n, size_t k, size_t m, struc
     float *packed = cpu_shared(c, up(k, PANEL) * (m < OPS_ROW_BLOCK ? m : OPS_ROW_BLOCK));
     for (size_t i = 0; i < m; i += OPS_ROW_BLOCK) {
         size_t rows = m - i < OPS_ROW_BLOCK ? m - i : OPS_ROW_BLOCK;
-        struct columns p = {c, {row_at(x, i), x.stride}, k, rows, packed};
+        size_t depth = c->b.precision == PRECISION_EXACT ? rows : (rows + 1) / 2;
+        struct columns p = {c, {row_at(x, i), x.stride}, k, rows, depth, packed};
         cpu_each(c, (k + PANEL - 1) / PANEL, 1 + 4096 / rows, pack_columns, &p);
-        struct dw d = {c, {row_at(dy, i), dy.stride}, packed, rows, n, k, dw};
+        struct dw d = {c, {row_at(dy, i), dy.stride}, packed, rows, depth, n, k, dw};
         cpu_each(c, (n + DW_OUTPUTS - 1) / DW_OUTPUTS, 1 + (1 << 17) / (rows * k * DW_OUTPUTS),
                  dw_outputs, &d);
     }

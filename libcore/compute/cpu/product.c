@@ -9,7 +9,7 @@
 struct job {
     struct cpu *c;
     struct gemm g;
-    enum elem type;
+    enum panels kind;
     size_t rows, panels; /* of a task */
     size_t n_panels, row_blocks;
 };
@@ -21,9 +21,8 @@ size_t product_worker_floats(void)
 
 static const void *panel_at(const struct job *j, size_t panel, size_t k)
 {
-    size_t at = panel * j->g.b_panel + k * PANEL;
-    return j->type == ELEM_BF16 ? (const void *)((const uint16_t *)j->g.b + at)
-                                : (const void *)((const float *)j->g.b + at);
+    size_t size = j->kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float);
+    return (const char *)j->g.b + (panel * j->g.b_panel + k * PANEL) * size;
 }
 
 static void block(void *arg, size_t task, size_t worker)
@@ -36,8 +35,6 @@ static void block(void *arg, size_t task, size_t worker)
     g.c = j->g.c + i * j->g.c_row + p * PANEL;
     g.bias = j->g.bias ? j->g.bias + p * PANEL : NULL;
     g.residual = j->g.residual ? j->g.residual + i * j->g.residual_row + p * PANEL : NULL;
-    void (*run)(const struct gemm *) = j->type == ELEM_BF16 ? j->c->k->gemm_bf16
-                                                            : j->c->k->gemm_f32;
     float *wait = g.k > PRODUCT_DEPTH ? cpu_worker(j->c, worker, product_worker_floats()) : NULL;
     for (size_t k = 0; k < j->g.k || k == 0; k += PRODUCT_DEPTH) {
         struct gemm piece = g;
@@ -56,15 +53,15 @@ static void block(void *arg, size_t task, size_t worker)
             piece.c_row = PRODUCT_PANELS * PANEL;
             piece.bias = piece.residual = NULL;
         }
-        run(&piece);
+        j->c->k->gemm[j->kind](&piece);
     }
 }
 
-void cpu_product(struct cpu *c, const struct gemm *g, enum elem type)
+void cpu_product(struct cpu *c, const struct gemm *g, enum panels kind)
 {
     if (g->m == 0 || g->n == 0)
         return;
-    struct job j = {.c = c, .g = *g, .type = type, .n_panels = (g->n + PANEL - 1) / PANEL};
+    struct job j = {.c = c, .g = *g, .kind = kind, .n_panels = (g->n + PANEL - 1) / PANEL};
     size_t threads = pool_size(c->pool), blocks = (g->m + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
     j.rows = (g->m + blocks - 1) / blocks;
     j.row_blocks = (g->m + j.rows - 1) / j.rows;
@@ -99,7 +96,8 @@ static void pack_range(void *arg, size_t first, size_t end, size_t worker)
         p->pack(p->c, p->arg, p->first + i, p->to + i * p->k * PANEL);
 }
 
-void cpu_product_packing(struct cpu *c, const struct gemm *g, pack_fn *pack, const void *arg)
+void cpu_product_packing(struct cpu *c, const struct gemm *g, enum panels kind, pack_fn *pack,
+                         const void *arg)
 {
     if (g->m == 0 || g->n == 0)
         return;
@@ -118,6 +116,6 @@ void cpu_product_packing(struct cpu *c, const struct gemm *g, pack_fn *pack, con
         part.from = g->from ? g->from + at : NULL;
         part.bias = g->bias ? g->bias + at : NULL;
         part.residual = g->residual ? g->residual + at : NULL;
-        cpu_product(c, &part, ELEM_F32);
+        cpu_product(c, &part, kind);
     }
 }

@@ -4,7 +4,6 @@
  * walks over all rows in order. */
 #include "compute/cpu/cpu.h"
 #include "base/mem.h"
-#include "compute/elem.h"
 
 #include <string.h>
 
@@ -34,19 +33,9 @@ static void embed_rows(void *arg, size_t first, size_t end, size_t worker)
 {
     (void)worker;
     const struct copy *a = arg;
-    const struct weight *w = a->w;
     for (size_t i = first; i < end; i++) {
-        size_t id = (size_t)a->ids[i], at = id / PANEL * w->k * PANEL + id % PANEL;
-        float *y = row_at(a->y, i);
-        ASSERT(id < w->n);
-        if (w->view)
-            memcpy(y, w->view + id * w->k, w->k * sizeof *y);
-        else if (w->type == ELEM_BF16)
-            for (size_t k = 0; k < w->k; k++)
-                y[k] = from_bf16(((const uint16_t *)w->panels)[at + k * PANEL]);
-        else
-            for (size_t k = 0; k < w->k; k++)
-                y[k] = ((const float *)w->panels)[at + k * PANEL];
+        ASSERT((size_t)a->ids[i] < a->w->n);
+        weight_row(a->w, (size_t)a->ids[i], row_at(a->y, i));
     }
 }
 

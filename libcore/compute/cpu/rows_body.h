@@ -109,7 +109,10 @@ static void add(float *y, const float *x, size_t n)
 
 static void round_bf16_row(uint16_t *y, const float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; i + PANEL <= n; i += PANEL)
+        v16_store_bf16(y + i, v16_load(x + i));
+    for (; i < n; i++)
         y[i] = to_bf16(x[i]);
 }
 
@@ -202,4 +205,23 @@ static void pack_columns(float *to, size_t to_stride, const float *rows, size_t 
 {
     for (size_t p = 0; p < k; p++)
         v16_store(to + p * to_stride, load(rows + p * stride, n));
+}
+
+static void pack_pair_columns(float *to, size_t to_stride, const float *rows, size_t stride,
+                              size_t n, size_t k)
+{
+    for (size_t p = 0; p < k; p += 2) {
+        v16 odd = p + 1 < k ? load(rows + (p + 1) * stride, n) : v16_zero();
+        v16_store(to + p / 2 * to_stride, v16_pair(load(rows + p * stride, n), odd));
+    }
+}
+
+static void pack_pair_rows(float *panel, const float *rows, size_t stride, size_t n, size_t k)
+{
+    float square[PANEL * PANEL];
+    EACH16(p, step, k)
+    {
+        pack_rows(square, rows + p, stride, n, step);
+        pack_pair_columns(panel + p / 2 * PANEL, PANEL, square, PANEL, PANEL, step);
+    }
 }

@@ -3,7 +3,8 @@
  * Kernels are written once in terms of `v16` (kernels_body.h) and compiled for
  * each instruction set, so all of them compute in the same order; this file
  * is the only difference, and every operation in it is exact or correctly
- * rounded.  The includer defines SIMD_AVX512, SIMD_AVX2 or neither.
+ * rounded.  The includer defines SIMD_AVX512 (and SIMD_DOT where the CPU has dot products of
+ * bf16), SIMD_AVX2 or neither.
  *
  * max(a,b) is a > b ? a : b, as the instruction does it; with NaN that is b. */
 #ifndef COMPUTE_CPU_SIMD_H
@@ -102,6 +103,45 @@ INLINE v16 v16_scale(v16 p, v16 t)
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), e));
 }
 
+/* bf16 by bits: round to nearest even, NaN quiet. */
+INLINE __m512i bf16_bits(v16 a)
+{
+    __m512i u = _mm512_castps_si512(a), odd = _mm512_srli_epi32(u, 16);
+    odd = _mm512_and_si512(odd, _mm512_set1_epi32(1));
+    __m512i r = _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd);
+    __mmask16 nan = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+    return _mm512_mask_or_epi32(r, nan, u, _mm512_set1_epi32(0x400000));
+}
+INLINE void v16_store_bf16(uint16_t *p, v16 a)
+{
+    __m512i u = _mm512_srli_epi32(bf16_bits(a), 16);
+    _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16(u));
+}
+/* Lanes of pairs: `even` in the low half, `odd` in the high one. */
+INLINE v16 v16_pair(v16 even, v16 odd)
+{
+    __m512i low = _mm512_srli_epi32(bf16_bits(even), 16);
+    __m512i high = _mm512_and_si512(bf16_bits(odd), _mm512_set1_epi32((int)0xffff0000));
+    return _mm512_castsi512_ps(_mm512_or_si512(low, high));
+}
+INLINE v16 v16_even(v16 pairs)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs), 16));
+}
+INLINE v16 v16_odd(v16 pairs)
+{
+    __m512i mask = _mm512_set1_epi32((int)0xffff0000);
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), mask));
+}
+/* Below the normal floats: a zero of the same sign. */
+INLINE v16 v16_flush(v16 a)
+{
+    __m512i u = _mm512_castps_si512(a);
+    __mmask16 tiny = _mm512_testn_epi32_mask(u, _mm512_set1_epi32(0x7f800000));
+    return _mm512_castsi512_ps(
+        _mm512_mask_and_epi32(u, tiny, u, _mm512_set1_epi32((int)0x80000000)));
+}
+
 #elif defined(SIMD_AVX2)
 
 #include <immintrin.h>
@@ -187,6 +227,56 @@ INLINE v16 v16_scale(v16 p, v16 t)
     return (v16){half_scale(p.lo, t.lo), half_scale(p.hi, t.hi)};
 }
 
+INLINE __m256i half_bf16_bits(__m256 a)
+{
+    __m256i u = _mm256_castps_si256(a), odd = _mm256_srli_epi32(u, 16);
+    odd = _mm256_and_si256(odd, _mm256_set1_epi32(1));
+    __m256i r = _mm256_add_epi32(_mm256_add_epi32(u, _mm256_set1_epi32(0x7fff)), odd);
+    __m256i quiet = _mm256_or_si256(u, _mm256_set1_epi32(0x400000));
+    __m256 nan = _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
+    return _mm256_castps_si256(
+        _mm256_blendv_ps(_mm256_castsi256_ps(r), _mm256_castsi256_ps(quiet), nan));
+}
+INLINE void v16_store_bf16(uint16_t *p, v16 a)
+{
+    __m256i lo = _mm256_srli_epi32(half_bf16_bits(a.lo), 16);
+    __m256i hi = _mm256_srli_epi32(half_bf16_bits(a.hi), 16);
+    __m256i both = _mm256_permute4x64_epi64(_mm256_packus_epi32(lo, hi), 0xd8);
+    _mm256_storeu_si256((void *)p, both);
+}
+INLINE __m256 half_pair(__m256 even, __m256 odd)
+{
+    __m256i low = _mm256_srli_epi32(half_bf16_bits(even), 16);
+    __m256i high = _mm256_and_si256(half_bf16_bits(odd), _mm256_set1_epi32((int)0xffff0000));
+    return _mm256_castsi256_ps(_mm256_or_si256(low, high));
+}
+INLINE v16 v16_pair(v16 even, v16 odd)
+{
+    return (v16){half_pair(even.lo, odd.lo), half_pair(even.hi, odd.hi)};
+}
+INLINE v16 v16_even(v16 pairs)
+{
+    return (v16){_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pairs.lo), 16)),
+                 _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pairs.hi), 16))};
+}
+INLINE v16 v16_odd(v16 pairs)
+{
+    __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32((int)0xffff0000));
+    return (v16){_mm256_and_ps(pairs.lo, mask), _mm256_and_ps(pairs.hi, mask)};
+}
+INLINE __m256 half_flush(__m256 a)
+{
+    __m256i u = _mm256_castps_si256(a);
+    __m256i exponent = _mm256_and_si256(u, _mm256_set1_epi32(0x7f800000));
+    __m256i tiny = _mm256_cmpeq_epi32(exponent, _mm256_setzero_si256());
+    __m256 sign = _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32((int)0x80000000)));
+    return _mm256_blendv_ps(a, sign, _mm256_castsi256_ps(tiny));
+}
+INLINE v16 v16_flush(v16 a)
+{
+    return (v16){half_flush(a.lo), half_flush(a.hi)};
+}
+
 #else
 
 #include <math.h>
@@ -264,7 +354,28 @@ LANEWISE(v16_div, a.f[i] / b.f[i])
 LANEWISE(v16_max, a.f[i] > b.f[i] ? a.f[i] : b.f[i])
 LANEWISE(v16_min, a.f[i] < b.f[i] ? a.f[i] : b.f[i])
 LANEWISE(v16_scale, bits_float(float_bits(a.f[i]) + (float_bits(b.f[i]) << 23)))
+LANEWISE(v16_pair, bits_float(to_bf16(a.f[i]) | (uint32_t)to_bf16(b.f[i]) << 16))
 #undef LANEWISE
+INLINE v16 v16_even(v16 pairs)
+{
+    EACH pairs.f[i] = bits_float(float_bits(pairs.f[i]) << 16);
+    return pairs;
+}
+INLINE v16 v16_odd(v16 pairs)
+{
+    EACH pairs.f[i] = bits_float(float_bits(pairs.f[i]) & 0xffff0000u);
+    return pairs;
+}
+INLINE v16 v16_flush(v16 a)
+{
+    EACH if (!(float_bits(a.f[i]) & 0x7f800000u))
+        a.f[i] = bits_float(float_bits(a.f[i]) & 1u << 31);
+    return a;
+}
+INLINE void v16_store_bf16(uint16_t *p, v16 a)
+{
+    EACH p[i] = to_bf16(a.f[i]);
+}
 INLINE v16 v16_sqrt(v16 a)
 {
     EACH a.f[i] = sqrtf(a.f[i]);
@@ -294,6 +405,18 @@ INLINE v16 v16_first(v16 a, v16 b, size_t n)
 INLINE v16 v16_zero(void)
 {
     return v16_set(0);
+}
+
+/* c + a b of pairs, as `vdpbf16ps` has it: the odd ones first, each sum rounded, and whatever is
+ * below the normal floats is zero, inputs as well. */
+INLINE v16 v16_dot(v16 a, v16 b, v16 c)
+{
+#if defined(SIMD_DOT)
+    return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b);
+#else
+    c = v16_flush(v16_fma(v16_flush(v16_odd(a)), v16_flush(v16_odd(b)), v16_flush(c)));
+    return v16_flush(v16_fma(v16_flush(v16_even(a)), v16_flush(v16_even(b)), c));
+#endif
 }
 
 /* Lanes are folded 16 to 8, 4, 2, 1. */
