@@ -91,7 +91,9 @@ static inline float *run_more(struct run *r, size_t n)
 
 static inline void run_emit_host(struct run *r, const float *p, size_t n)
 {
-    memcpy(run_more(r, n), p, n * sizeof *p);
+    float *to = run_more(r, n);
+    if (n)
+        memcpy(to, p, n * sizeof *p);
 }
 
 static inline void run_emit(struct run *r, const float *device, size_t n)
