@@ -34,6 +34,17 @@ filters() { for p in $STREAM_PROGRAMS; do [ -e "$ROOT/cmd/$p.c" ] && echo "$p"; 
     done
 }
 
+@test "a misspelled option is answered with the nearest one" {
+    for p in $PROGRAMS; do
+        for bad in --hlep --help2 --hel; do
+            run -64 --separate-stderr "$p" "$bad"
+            [ "${stderr_lines[0]}" = "$p: unknown option '$bad' (did you mean '--help'?)" ]
+        done
+        run -64 --separate-stderr "$p" --zzz
+        [ "${stderr_lines[0]}" = "$p: unknown option '--zzz'" ]
+    done
+}
+
 @test "--version names the program and its version; -v adds the libraries" {
     for p in $PROGRAMS; do
         run -0 "$p" --version

@@ -272,6 +272,57 @@ static const struct opt *find_any(const struct parser *p, struct str name, char 
     return o ? o : find(common, name, letter, negated);
 }
 
+enum { NAME_CMP = 32 }; /* letters of a name that are compared with a misspelled one */
+
+/* Edits from a to b: a letter more, less or another, or two neighbours swapped
+ * (Damerau and Levenshtein, restricted form). */
+static size_t edits(struct str a, struct str b)
+{
+    size_t d[NAME_CMP + 1][NAME_CMP + 1];
+    for (size_t i = 0; i <= a.n; i++)
+        for (size_t k = 0; k <= b.n; k++) {
+            if (i == 0 || k == 0) {
+                d[i][k] = i + k;
+                continue;
+            }
+            size_t best = d[i - 1][k - 1] + (a.p[i - 1] != b.p[k - 1]);
+            best = d[i - 1][k] + 1 < best ? d[i - 1][k] + 1 : best;
+            best = d[i][k - 1] + 1 < best ? d[i][k - 1] + 1 : best;
+            if (i > 1 && k > 1 && a.p[i - 1] == b.p[k - 2] && a.p[i - 2] == b.p[k - 1] &&
+                d[i - 2][k - 2] + 1 < best)
+                best = d[i - 2][k - 2] + 1;
+            d[i][k] = best;
+        }
+    return d[a.n][b.n];
+}
+
+/* The name nearest to a misspelled one, or the first that it begins; NULL if none is near. */
+static const char *nearest(const struct parser *p, struct str name)
+{
+    size_t least = 1 + (name.n > 4 ? 2 : 1);
+    const char *best = NULL;
+    for (const struct opt *tables[] = {p->opts, common}, **t = tables; t < tables + 2; t++)
+        for (const struct opt *o = *t; o->kind != OPT_KIND_END && name.n <= NAME_CMP; o++) {
+            if (o->kind == OPT_KIND_HEADING || strlen(o->name) > NAME_CMP)
+                continue;
+            if (name.n > 1 && str_starts(str_of(o->name), name))
+                return o->name;
+            size_t n = edits(name, str_of(o->name));
+            if (n < least) {
+                least = n;
+                best = o->name;
+            }
+        }
+    return best;
+}
+
+static _Noreturn void unknown_option(const struct parser *p, struct str name)
+{
+    const char *near = nearest(p, name);
+    opt_misuse("unknown option '--%.*s'%s%s%s", STR_ARG(name), near ? " (did you mean '--" : "",
+               near ? near : "", near ? "'?)" : "");
+}
+
 static void parse_long(struct parser *p, const char *arg)
 {
     const char *equals = strchr(arg, '=');
@@ -279,7 +330,7 @@ static void parse_long(struct parser *p, const char *arg)
     bool negated;
     const struct opt *o = find_any(p, name, 0, &negated);
     if (!o)
-        opt_misuse("unknown option '--%.*s'", STR_ARG(name));
+        unknown_option(p, name);
     apply(p, o, negated, equals ? equals + 1 : NULL, arg);
 }
 
