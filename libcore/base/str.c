@@ -71,6 +71,14 @@ size_t str_find(struct str a, struct str needle, size_t from)
     return p ? (size_t)(p - a.p) : STR_NONE;
 }
 
+size_t str_count(struct str a, struct str needle)
+{
+    size_t n = 0;
+    for (size_t at = 0; (at = str_find(a, needle, at)) != STR_NONE; at += needle.n)
+        n++;
+    return n;
+}
+
 size_t str_rfind(struct str a, struct str needle)
 {
     if (needle.n > a.n)

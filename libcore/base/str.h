@@ -30,6 +30,7 @@ struct str str_slice(struct str a, size_t from, size_t to);
 struct str str_trim(struct str a);                             /* ASCII white space at both ends */
 size_t str_find(struct str a, struct str needle, size_t from); /* STR_NONE if absent */
 size_t str_rfind(struct str a, struct str needle);             /* last occurrence */
+size_t str_count(struct str a, struct str needle);             /* not overlapping */
 #define STR_NONE ((size_t)-1)
 uint64_t str_hash(struct str a); /* XXH3, 64 bits; the same everywhere */
 

@@ -1,47 +1,24 @@
 /* gold.c - see gold.h. */
 #include "task/gold.h"
-#include "engine/engine.h"
 #include "task/goldfile.h"
+#include "task/goldtokens.h"
+#include "text/tokenizer.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct gold_reader {
     const struct inject_options *o;
     struct goldfile *file;
-    struct prompter *prompter; /* NULL without a model */
-    struct encoder *encoder;
-    int32_t end_token;
-    pthread_mutex_t lock; /* of the two above: one for all threads, since golds are few */
+    struct goldtokens *tokens; /* NULL without a model */
 };
-
-static bool open_model(struct gold_reader *r, struct err *e)
-{
-    r->prompter = prompter_open(r->o->model, &r->o->prompter, e);
-    if (!r->prompter)
-        return false;
-    /* The chat format's own end of a turn; else the first of the model's end ids. */
-    r->end_token = prompter_end(r->prompter);
-    struct engine_info info;
-    if (r->end_token < 0) {
-        if (!engine_inspect(r->o->model, &info, NULL, e))
-            return false;
-        if (info.n_eos == 0)
-            return err_set(e, ERR_DATA, "%s: its configuration names no end token", r->o->model);
-        r->end_token = info.eos[0];
-    }
-    r->encoder = encoder_new(prompter_tokenizer(r->prompter));
-    return true;
-}
 
 struct gold_reader *gold_reader_open(const struct inject_options *o, struct err *e)
 {
     struct gold_reader *r = xcalloc(1, sizeof *r);
     r->o = o;
-    pthread_mutex_init(&r->lock, NULL);
     if (!o->undo && o->model)
-        open_model(r, e);
+        r->tokens = goldtokens_open(o->model, &o->prompter, e);
     if (!o->undo && o->gold_file && !e->status)
         r->file = goldfile_open(o->gold_file, e);
     if (e->status) {
@@ -56,9 +33,7 @@ void gold_reader_close(struct gold_reader *r)
     if (!r)
         return;
     goldfile_close(r->file);
-    encoder_free(r->encoder);
-    prompter_close(r->prompter);
-    pthread_mutex_destroy(&r->lock);
+    goldtokens_close(r->tokens);
     free(r);
 }
 
@@ -125,14 +100,6 @@ bool prompt_opens_thought(struct str prompt)
     return open != STR_NONE && (close == STR_NONE || close < open);
 }
 
-static size_t count(struct str s, struct str needle)
-{
-    size_t n = 0;
-    for (size_t at = 0; (at = str_find(s, needle, at)) != STR_NONE; at += needle.n)
-        n++;
-    return n;
-}
-
 /* What the model saw, as text: the decoded prompt tokens, else the prompt. */
 static bool prompt_text(const struct gold_reader *r, const struct group *g, struct str *text,
                         struct err *e)
@@ -141,43 +108,49 @@ static bool prompt_text(const struct gold_reader *r, const struct group *g, stru
     int32_t *ids;
     size_t n;
     *text = STR("");
-    if (!r->prompter)
+    if (!r->tokens)
         return get_string(g->arena, &g->top, "", F_PROMPT, &has, text, e);
     if (!get_tokens(g->arena, &g->top, "", F_PROMPT_TOKENS, &has, &ids, &n, e))
         return false;
     struct buf b = {0};
-    tokenizer_decode(prompter_tokenizer(r->prompter), ids, n, false, &b);
+    tokenizer_decode(goldtokens_tokenizer(r->tokens), ids, n, false, &b);
     *text = raw_buf(g->arena, &b);
     buf_free(&b);
     return true;
 }
 
-/* Where the prompt opens a thought, the gold must close exactly one. */
-static bool fit_thought(const struct gold_reader *r, const struct group *g, struct str answer,
-                        struct gold *out, struct err *e)
+bool gold_fit_thought(enum inject_think think, struct str answer, struct arena *a,
+                      struct str *text)
 {
-    struct str prompt;
-    if (!prompt_text(r, g, &prompt, e))
-        return false;
-    if (!prompt_opens_thought(prompt) || r->o->think == THINK_ASIS)
+    size_t closings = str_count(*text, think_close);
+    if (closings == 1 || think == THINK_ASIS)
         return true;
-    size_t closings = count(out->text, think_close);
-    if (closings == 1)
-        return true;
-    if (closings > 1 || r->o->think == THINK_REQUIRE)
+    if (closings > 1 || think == THINK_REQUIRE)
         return false;
     struct buf b = {0};
-    if (r->o->think == THINK_WRAP) { /* the working is the thought, the answer follows it */
-        buf_putstr(&b, str_trim(out->text));
+    if (think == THINK_WRAP) { /* the working is the thought, the answer follows it */
+        buf_putstr(&b, str_trim(*text));
         buf_puts(&b, "\n</think>\n\n\\boxed{");
         buf_putstr(&b, answer);
         buf_puts(&b, "}");
     } else { /* an empty thought, then the gold */
         buf_puts(&b, "\n</think>\n\n");
-        buf_putstr(&b, out->text);
+        buf_putstr(&b, *text);
     }
-    out->text = raw_buf(g->arena, &b);
+    *text = raw_buf(a, &b);
     buf_free(&b);
+    return true;
+}
+
+/* *fits: where the prompt opens a thought, the gold closes exactly one. */
+static bool fit_thought(const struct gold_reader *r, const struct group *g, struct str answer,
+                        struct gold *out, bool *fits, struct err *e)
+{
+    struct str prompt;
+    if (!prompt_text(r, g, &prompt, e))
+        return false;
+    *fits = !prompt_opens_thought(prompt) ||
+            gold_fit_thought(r->o->think, answer, g->arena, &out->text);
     return true;
 }
 
@@ -196,41 +169,29 @@ static bool render_prompt(struct gold_reader *r, struct group *g, struct err *e)
 {
     int32_t *ids;
     size_t n;
-    if (!r->prompter || !object_is_null(&g->top, F_PROMPT_TOKENS))
+    if (!r->tokens || !object_is_null(&g->top, F_PROMPT_TOKENS))
         return true;
-    pthread_mutex_lock(&r->lock);
-    bool ok = prompter_render(r->prompter, g, NULL, &ids, &n, e);
-    pthread_mutex_unlock(&r->lock);
-    if (ok)
-        object_set(g->arena, &g->top, F_PROMPT_TOKENS, raw_tokens(g->arena, ids, n));
-    return ok;
+    if (!goldtokens_prompt(r->tokens, g, &ids, &n, e))
+        return false;
+    object_set(g->arena, &g->top, F_PROMPT_TOKENS, raw_tokens(g->arena, ids, n));
+    return true;
 }
 
-/* The gold as ids with the end token.  Text that spells a special token stays
- * text; </think>, which is none, becomes its token.  *fits: within max_tokens. */
+/* *fits: the ids with the end token are within max_tokens. */
 static bool tokenise(struct gold_reader *r, const struct group *g, struct gold *out, bool *fits,
                      struct err *e)
 {
     uint64_t max_tokens;
     bool has;
     *fits = true;
-    if (!r->prompter)
+    if (!r->tokens)
         return !has_tokens(g) ||
                err_set(e, ERR_USAGE, "the record carries token ids: give the model with -m");
-    struct ids ids = {0};
-    pthread_mutex_lock(&r->lock);
-    bool ok = encoder_run(r->encoder, out->text, ENCODE_NO_SPECIAL, &ids, e);
-    pthread_mutex_unlock(&r->lock);
-    if (ok) {
-        ids_push(&ids, r->end_token);
-        out->n_tokens = ids.n;
-        out->tokens = arena_array(g->arena, ids.n, sizeof *ids.p);
-        memcpy(out->tokens, ids.p, ids.n * sizeof *ids.p);
-        ok = get_count(&g->top, "", F_MAX_TOKENS, &has, &max_tokens, e);
-        *fits = !ok || !has || ids.n <= max_tokens;
-    }
-    ids_free(&ids);
-    return ok;
+    if (!goldtokens_encode(r->tokens, out->text, g->arena, &out->tokens, &out->n_tokens, e) ||
+        !get_count(&g->top, "", F_MAX_TOKENS, &has, &max_tokens, e))
+        return false;
+    *fits = !has || out->n_tokens <= max_tokens;
+    return true;
 }
 
 /* ---- the decision ---- */
@@ -285,9 +246,11 @@ bool gold_read(struct gold_reader *r, struct group *g, struct gold *out, enum go
     if (!render_prompt(r, g, e))
         return false;
     *fate = FATE_NO_THOUGHT;
-    if (!fit_thought(r, g, answer, out, e))
-        return e->status == 0;
     bool fits;
+    if (!fit_thought(r, g, answer, out, &fits, e))
+        return false;
+    if (!fits)
+        return true;
     if (!tokenise(r, g, out, &fits, e))
         return false;
     *fate = fits ? FATE_INJECTED : FATE_TOO_LONG;

@@ -30,6 +30,11 @@ bool gold_read(struct gold_reader *r, struct group *g, struct gold *out, enum go
  * or relations are left. */
 bool gold_is_bare(struct str text, struct str answer);
 
+/* Makes a gold fit a prompt that opened a thought, as --gold-think says: it must close exactly
+ * one.  False if it cannot; else *text is what follows the prompt, in the arena if changed. */
+bool gold_fit_thought(enum inject_think think, struct str answer, struct arena *a,
+                      struct str *text);
+
 /* Whether a prompt's text ends inside a thought: its last <think> is not closed. */
 bool prompt_opens_thought(struct str prompt);
 
