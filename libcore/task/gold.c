@@ -119,8 +119,7 @@ static bool prompt_text(const struct gold_reader *r, const struct group *g, stru
     return true;
 }
 
-bool gold_fit_thought(enum inject_think think, struct str answer, struct arena *a,
-                      struct str *text)
+bool gold_fit_thought(enum inject_think think, struct str answer, struct arena *a, struct str *text)
 {
     size_t closings = str_count(*text, think_close);
     if (closings == 1 || think == THINK_ASIS)

@@ -57,18 +57,17 @@ static void append_box(struct goldcheck *c, struct str answer, struct arena *a)
 
 static void look_at_text(struct goldcheck *c, struct str answer)
 {
-    static const char *const controls[] = {"<|im_end|>",    "<|im_start|>", "<|endoftext|>",
-                                           "<|eot_id|>",    "</s>",         "<|end_of_text|>",
-                                           "<｜end▁of▁sentence｜>"};
+    static const char *const controls[] = {
+        "<|im_end|>", "<|im_start|>",    "<|endoftext|>",        "<|eot_id|>",
+        "</s>",       "<|end_of_text|>", "<｜end▁of▁sentence｜>"};
     struct spans boxes;
     spans_boxes(c->text, &boxes);
     c->boxed = boxes.n > 0;
     c->bare = gold_is_bare(c->text, answer);
-    c->cut = boxes.open ||
-             str_count(c->text, STR("\\begin{")) != str_count(c->text, STR("\\end{"));
+    c->cut = boxes.open || str_count(c->text, STR("\\begin{")) != str_count(c->text, STR("\\end{"));
     if (c->boxed)
-        c->trailing = utf8_length(
-            str_trim(str_slice(c->text, boxes.item[boxes.n - 1].end, c->text.n)));
+        c->trailing =
+            utf8_length(str_trim(str_slice(c->text, boxes.item[boxes.n - 1].end, c->text.n)));
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
         c->spells_end |= str_find(c->text, str_of(controls[i]), 0) != STR_NONE;
     c->opens = str_count(c->text, STR("<think>"));
@@ -118,9 +117,8 @@ static bool find_verdict(const struct goldcheck_options *o, const struct group *
                          const struct object *row, struct str answer, struct goldcheck *c,
                          struct err *e)
 {
-    if (!c->appended &&
-        !get_verdict(g->arena, row ? row : &g->top, row ? "responses[gold]." : "",
-                     row ? F_VERDICT : F_GOLD_VERDICT, &c->verdict, e))
+    if (!c->appended && !get_verdict(g->arena, row ? row : &g->top, row ? "responses[gold]." : "",
+                                     row ? F_VERDICT : F_GOLD_VERDICT, &c->verdict, e))
         return false;
     return c->verdict != VERDICT_ABSENT || judge(o, g, answer, c, e);
 }

@@ -45,7 +45,7 @@ struct pick {
     size_t n_best;
     FILE *spool;
     uint64_t size;
-    struct buf head;         /* of the first segment */
+    struct buf head; /* of the first segment */
     struct outfile *missing;
     FILE *names; /* the ids in order, for --missing */
 };
@@ -110,9 +110,9 @@ static bool weigh(const struct pick *p, const struct group *g, size_t i, struct 
     size_t n = 0;
     bool has = p->tokens != NULL;
     struct str id;
-    if (p->tokens ? !goldtokens_encode(p->tokens, text, g->arena, &ids, &n, e)
-                  : !get_tokens(g->arena, r, response_where(g->arena, i), F_TOKENS, &has, &ids, &n,
-                                e))
+    if (p->tokens
+            ? !goldtokens_encode(p->tokens, text, g->arena, &ids, &n, e)
+            : !get_tokens(g->arena, r, response_where(g->arena, i), F_TOKENS, &has, &ids, &n, e))
         return false;
     if (!has && (o->min_tokens || o->max_tokens))
         return err_set(e, ERR_USAGE,

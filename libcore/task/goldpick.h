@@ -22,8 +22,8 @@ struct goldpick_options {
     const struct opt *opts;
     enum pick_by by;
     enum pick_thought thought;
-    uint64_t min_tokens, max_tokens; /* 0: no bound */
-    const char *model;               /* the policy; NULL: lengths are the responses' own tokens */
+    uint64_t min_tokens, max_tokens;  /* 0: no bound */
+    const char *model;                /* the policy; NULL: lengths are the responses' own tokens */
     struct prompter_options prompter; /* how the policy is shown the prompt */
     struct engine_options engine;     /* for likeliest; its threads are io.threads */
     uint64_t seed;
