@@ -72,7 +72,12 @@ static void decide(struct answer_judgement *out, bool equal, const char *yes, co
 static bool by_choice(const struct answer_reference *r, struct answer_judgement *out)
 {
     struct str letter;
-    if (!r->choice || !prose_choice(out->extracted, r->o.strings, r->o.n_strings, &letter))
+    struct announced x;
+    if (!r->choice)
+        return false;
+    if (!prose_choice(out->extracted, r->o.strings, r->o.n_strings, &letter) &&
+        !(prose_announced(out->extracted, &x) &&
+          prose_choice(x.text, r->o.strings, r->o.n_strings, &letter)))
         return false;
     decide(out, str_eq(letter, r->letter), "equal:choice", "differ:choice");
     return true;

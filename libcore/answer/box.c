@@ -25,7 +25,7 @@ static void add(struct spans *s, struct span x)
 static bool word_at(struct str t, size_t i, const char *word)
 {
     size_t n = strlen(word);
-    return t.n - i >= n && memcmp(t.p + i, word, n) == 0 &&
+    return i <= t.n && t.n - i >= n && memcmp(t.p + i, word, n) == 0 &&
            !(i + n < t.n && scan_letter(t.p[i + n]));
 }
 
@@ -79,6 +79,15 @@ void spans_boxes(struct str t, struct spans *s)
                 if (open[depth].begin != STR_NONE)
                     add(s, (struct span){open[depth].begin, i + 1, open[depth].from, i});
             }
+        } else if ((c == 'b' && word_at(t, i, "boxed") && i + 5 < t.n && t.p[i + 5] == '{' &&
+                    !(i && (scan_letter(t.p[i - 1]) || t.p[i - 1] == '\\'))) ||
+                   (c == '\b' && word_at(t, i + 1, "oxed"))) {
+            /* the backslash was lost, or read as an escape of JSON */
+            if (depth < OPEN_MAX && t.p[i + 5] == '{') {
+                open[depth].begin = i;
+                open[depth++].from = i + 6;
+            }
+            i += 5;
         } else if (c == '\\') {
             size_t begin = i++;
             if (i < t.n && t.p[i] == '\\' && box_command(t, i + 1))
@@ -184,6 +193,7 @@ static bool joins(struct str gap)
             size_t k = ++i;
             while (k < gap.n && scan_letter(gap.p[k]))
                 k++;
+            marks += str_is(str_slice(gap, i, k), "quad") || str_is(str_slice(gap, i, k), "qquad");
             i = k > i ? k : i + 1;
         } else if (scan_letter(c)) {
             size_t k = i;
@@ -209,13 +219,21 @@ static bool joins(struct str gap)
     return marks > 0 && words <= GAP_WORDS;
 }
 
+static struct str inside(struct str t, const struct spans *s, size_t i)
+{
+    return str_trim(str_slice(t, s->item[i].from, s->item[i].to));
+}
+
 struct str spans_join(struct arena *a, struct str t, const struct spans *s)
 {
     size_t first = s->n - 1;
     while (first && joins(str_slice(t, s->item[first - 1].end, s->item[first].begin)))
         first--;
-    if (first == s->n - 1)
-        return str_slice(t, s->item[first].from, s->item[first].to);
+    size_t other = first; /* the same answer said again is one answer */
+    while (other < s->n && str_eq(inside(t, s, other), inside(t, s, s->n - 1)))
+        other++;
+    if (first == s->n - 1 || other == s->n)
+        return inside(t, s, s->n - 1);
     size_t n = 0;
     for (size_t i = first; i < s->n; i++)
         n += s->item[i].to - s->item[i].from + 2;

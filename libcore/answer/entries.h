@@ -18,6 +18,7 @@ struct entries {
 /* Of a list, set or tuple; of (x, y) = (1, 2); of anything else: the thing itself. */
 struct entries entries_of(struct compare *c, const struct node *x);
 
+bool entries_nested(const struct entries *e); /* a set is among several elements */
 bool entries_ordered(struct compare *c, const struct entries *g, const struct entries *x);
 bool entries_unordered(struct compare *c, const struct entries *g, const struct entries *x);
 bool entries_by_name(struct compare *c, const struct entries *g, const struct entries *x);

@@ -38,8 +38,13 @@ static bool after_thought(struct str *t, const struct answer_options *o)
 /* The end of a text that goes on after its answer: special tokens of chats. */
 static struct str before_special(struct str t)
 {
-    size_t at = str_find(t, STR("<|"), 0);
-    return at == STR_NONE || at == 0 ? t : str_slice(t, 0, at);
+    static const char *const tokens[] = {"<|", "</s>", "<eos>", "<\xef\xbd\x9c"};
+    for (size_t k = 0; k < sizeof tokens / sizeof *tokens; k++) {
+        size_t at = str_find(t, str_of(tokens[k]), 0);
+        if (at != STR_NONE && at != 0)
+            t = str_slice(t, 0, at);
+    }
+    return t;
 }
 
 static bool last_formula(struct arena *a, struct str t, const struct answer_options *o,

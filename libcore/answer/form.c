@@ -170,14 +170,19 @@ static struct node *matrix_product(struct compare *c, const struct node *x)
     return m;
 }
 
+static bool is_transpose(const struct node *exponent)
+{
+    return exponent->op == OP_NAME &&
+           (str_is(exponent->name, "T") || str_is(exponent->name, "\\top"));
+}
+
 static struct node *matrix_power(struct compare *c, const struct node *x)
 {
     struct node *m = matrix_value(c, x->kid[0]);
     int64_t e;
     if (!m)
         return NULL;
-    if (x->kid[1]->op == OP_NAME &&
-        (str_is(x->kid[1]->name, "T") || str_is(x->kid[1]->name, "\\top")))
+    if (is_transpose(x->kid[1]))
         return matrix_transpose(c, m);
     if (!node_small(x->kid[1], &e) || e < 1 || e > 10)
         return NULL;
@@ -271,6 +276,8 @@ struct node *form_reduce(struct compare *c, struct node *x)
         if (m)
             x = m;
     }
+    if (x->op == OP_POW && x->kid[0]->op == OP_TUPLE && is_transpose(x->kid[1]))
+        x = x->kid[0];
     if (x->op == OP_LIST || x->op == OP_SET) {
         struct node *r = node_copy(c->a, x);
         for (uint32_t i = 0; i < x->n; i++)
@@ -321,6 +328,7 @@ bool form_is_name(const struct node *x)
     case OP_FUNC:
         return x->n == 1 && x->func != FUNC_FACT && x->func != FUNC_SQRT && form_is_name(x->kid[0]);
     case OP_TUPLE:
+    case OP_MATRIX:
     case OP_RATIO:
     case OP_DIV:
         for (uint32_t i = 0; i < x->n; i++)

@@ -70,12 +70,10 @@ static size_t styled(struct lexer *x, size_t i, size_t end, const struct word *w
         range(x, from, to, MODE_TEXT);
     } else {
         struct str s = str_trim(piece(x, from, to));
-        bool board = strcmp(w->name, "mathbb") == 0 || strcmp(w->name, "Bbb") == 0 ||
-                     strcmp(w->name, "mathds") == 0;
         bool sum = false;
         for (size_t k = from; k < to; k++)
             sum |= x->text.p[k] == '+' || x->text.p[k] == '-';
-        if (board && s.n == 1 && strchr("RNZQC", s.p[0])) {
+        if (w->s && s.n == 1 && strchr("RNZQC", s.p[0])) {
             lexer_push(x, T_SETNAME, from)->s = s;
         } else {
             if (sum)
@@ -251,7 +249,7 @@ static size_t relation(struct lexer *x, size_t i, size_t end)
             struct tok *l = lexer_last(x);
             if (l && l->kind == T_NOT) {
                 l->kind = T_REL;
-                l->id = signs[k].rel == REL_EQ ? REL_NE : REL_OTHER;
+                l->id = (uint8_t)rel_negated((enum rel)signs[k].rel);
                 l->s = STR("not");
                 return i + n;
             }
@@ -418,7 +416,7 @@ static void range(struct lexer *x, size_t i, size_t end, enum mode mode)
         if (scan_space(c) || c == '~') {
             x->space = true;
             i++;
-        } else if (scan_digit(c) || (c == '.' && scan_digit(at(x, i + 1, end)) &&
+        } else if (scan_digit(c) || (c == '.' && lexer_decimals(x, i + 1, end) &&
                                      !(l && l->kind == T_NUM && !x->space))) {
             size_t k = lexer_letter_digits(x, i, end);
             i = k > i ? k : lexer_number(x, i, end);

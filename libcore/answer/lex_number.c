@@ -82,6 +82,8 @@ static size_t european(const struct lexer *x, size_t i, size_t end)
     size_t groups = 0;
     while (at(x, k, end) == '.' && group_of_three(x, k + 1, end))
         k += 4, groups++;
+    if (groups > 1 && at(x, k, end) != ',' && !scan_digit(at(x, k, end))) /* 1.000.000 */
+        return k;
     if (!groups || at(x, k, end) != ',' || !scan_digit(at(x, k + 1, end)) || x->round)
         return 0;
     k++;
@@ -193,23 +195,36 @@ static size_t base_part(const struct lexer *x, size_t i, size_t end, int *base)
     return braced ? stop + 1 : k + n;
 }
 
-/* \overline{3}, \bar{3}, \dot{3} after the point. */
+/* \overline{3}, \bar{3}, \dot{3} and (3) after the point. */
 static size_t period_part(const struct lexer *x, size_t i, size_t end, struct str *period)
 {
-    static const char *const marks[] = {"\\overline{", "\\bar{", "\\dot{", "\\overline ", "\\bar "};
-    for (size_t k = 0; k < 5; k++) {
+    static const char *const marks[] = {"\\overline{", "\\bar{", "\\dot{",
+                                        "(",           "\\overline ", "\\bar "};
+    for (size_t k = 0; k < 6; k++) {
         size_t n = strlen(marks[k]);
         if (end - i < n || memcmp(x->text.p + i, marks[k], n) != 0)
             continue;
         size_t j = i + n;
-        while (scan_digit(at(x, j, end)) && (k < 3 || j == i + n))
+        while (scan_digit(at(x, j, end)) && (k < 4 || j == i + n))
             j++;
-        if (j == i + n || j - i - n > 64 || (k < 3 && at(x, j, end) != '}'))
+        if (j == i + n || j - i - n > 64 || (k < 4 && at(x, j, end) != (k < 3 ? '}' : ')')))
             return i;
         *period = piece(x, i + n, j);
-        return k < 3 ? j + 1 : j;
+        return k < 4 ? j + 1 : j;
     }
     return i;
+}
+
+/* A period begins right behind the point. */
+static bool period_at(const struct lexer *x, size_t i, size_t end)
+{
+    struct str period;
+    return period_part(x, i, end, &period) > i;
+}
+
+bool lexer_decimals(const struct lexer *x, size_t i, size_t end)
+{
+    return scan_digit(at(x, i, end)) || (at(x, i, end) == '\\' && period_at(x, i, end));
 }
 
 /* 0.1666... and 0.1212\ldots: the period that the last digits repeat, or nothing. */
@@ -255,7 +270,7 @@ size_t lexer_number(struct lexer *x, size_t i, size_t end)
             }
             after |= x->text.p[i] == ',';
         }
-        d.flags |= TOK_DECIMAL;
+        d.flags |= after ? TOK_DECIMAL : 0;
     } else {
         i = integer_part(x, i, end, &d);
         bool comma = x->reading == LEX_DECIMAL_COMMA && at(x, i, end) == ',' &&
@@ -263,7 +278,7 @@ size_t lexer_number(struct lexer *x, size_t i, size_t end)
         bool braced = end - i > 3 && memcmp(x->text.p + i, "{,}", 3) == 0;
         size_t skip = at(x, i, end) == '.' || comma ? 1 : braced ? 3 : 0;
         if (skip &&
-            (scan_digit(at(x, i + skip, end)) || (skip == 1 && at(x, i + 1, end) == '\\'))) {
+            (scan_digit(at(x, i + skip, end)) || (skip == 1 && period_at(x, i + 1, end)))) {
             size_t k = i + skip;
             while (scan_digit(at(x, k, end))) {
                 put_digit(x, &d, x->text.p[k++]);

@@ -79,11 +79,27 @@ static bool all_capitals(struct str s)
     return true;
 }
 
+/* ax + by: two letters beside an operator are factors, whatever they spell. */
+static bool beside_operator(struct lexer *x, size_t from, size_t to)
+{
+    struct tok *t = lexer_last(x);
+    struct str s = piece(x, from, to);
+    if (to - from != 2 || x->words || word_is_judging(s) || word_unit(s))
+        return false;
+    if (t && (t->kind == '+' || t->kind == '-' || t->kind == '*' || t->kind == '/'))
+        return true;
+    size_t i = to;
+    while (i < x->text.n && scan_space(x->text.p[i]))
+        i++;
+    return i < x->text.n && strchr("+-*/^=", x->text.p[i]);
+}
+
 void lexer_letters(struct lexer *x, size_t from, size_t to, enum mode mode)
 {
     struct str s = piece(x, from, to);
     if (s.n == 1) {
-        bool word = mode == MODE_TEXT && after_value(x) && !x->words;
+        bool constant = s.p[0] == 'e' || s.p[0] == 'i';
+        bool word = mode == MODE_TEXT && after_value(x) && !x->words && !constant;
         struct tok *t = lexer_push(x, word ? T_WORD : T_NAME, from);
         t->s = s;
         t->flags |= mode == MODE_TEXT ? TOK_TEXT : 0;
@@ -105,7 +121,8 @@ void lexer_letters(struct lexer *x, size_t from, size_t to, enum mode mode)
         lexer_push_word(x, w, from, s)->flags |= mode == MODE_TEXT ? TOK_TEXT : 0;
         return;
     }
-    if (mode == MODE_TEXT || x->words || s.n > 3 || word_is_short(s)) {
+    if (mode == MODE_TEXT || x->words || s.n > 3 ||
+        (word_is_short(s) && !beside_operator(x, from, to))) {
         if (mode == MODE_MATH && !x->words) {
             if (all_capitals(s)) {
                 lexer_push(x, T_NAME, from)->s = s;

@@ -31,6 +31,7 @@ struct tok *lexer_push_word(struct lexer *x, const struct word *w, size_t pos, s
 /* Each reads what starts at i and returns where it ends; i if it is nothing of
  * the kind. */
 size_t lexer_number(struct lexer *x, size_t i, size_t end);        /* at a digit or point */
+bool lexer_decimals(const struct lexer *x, size_t i, size_t end);  /* behind a point */
 size_t lexer_letter_digits(struct lexer *x, size_t i, size_t end); /* 1A3_{16} */
 size_t lexer_meridiem(struct lexer *x, size_t i, size_t end);      /* p.m. after a number */
 void lexer_letters(struct lexer *x, size_t from, size_t to, enum mode mode); /* a run of letters */

@@ -65,12 +65,36 @@ static size_t after_head(struct str s, const char *head)
     return i;
 }
 
-/* "Solution is: [k=4]" says no more than "k=4". */
+/* Words that lead to a value: "The number of ways is", "Answer:". */
+static bool is_lead(struct str s)
+{
+    bool colon = s.n && s.p[s.n - 1] == ':';
+    struct str last = {NULL, 0};
+    s = str_trim(str_slice(s, 0, s.n - colon));
+    for (size_t i = 0; i < s.n;) {
+        size_t k = i;
+        while (k < s.n && scan_letter(s.p[k]))
+            k++;
+        if (k == i && s.p[i] != ' ')
+            return false;
+        struct str word = str_slice(s, i, k);
+        bool verb = word_equal_fold(word, "is") || word_equal_fold(word, "are");
+        if (k > i && word_is_judging(word) && !verb)
+            return false;
+        last = k > i ? word : last;
+        i = k > i ? k : i + 1;
+    }
+    return last.n > 1 && (colon || word_equal_fold(last, "is") || word_equal_fold(last, "are"));
+}
+
+/* "Solution is: [k=4]" says no more than "k=4", nor does "\text{Answer: } 4". */
 static struct str without_heading(struct str s)
 {
     static const char *const heads[] = {
-        "\\displaystyle ", "solution is:",   "solutions are:", "the solution is:",
-        "answer:",         "the answer is:", "solution:",      "solutions:",
+        "\\displaystyle ", "solution is:",    "solutions are:",       "the solution is:",
+        "answer:",         "answer =",        "the answer is:",       "solution:",
+        "solutions:",      "the answer is ",  "the final answer is:", "the final answer is ",
+        "final answer:",   "the solution is ",
     };
     while (s.n && s.p[0] == '$')
         s = str_trim(str_slice(s, 1, s.n));
@@ -81,6 +105,41 @@ static struct str without_heading(struct str s)
         if (n && n < s.n)
             s = str_trim(str_slice(s, n, s.n));
     }
+    if (str_starts(s, STR("\\text{"))) {
+        size_t close = scan_brace(s, 5);
+        if (close != STR_NONE && close + 1 < s.n && is_lead(str_trim(str_slice(s, 6, close))))
+            s = str_trim(str_slice(s, close + 1, s.n));
+    }
+    return s;
+}
+
+/* "7 (seven)": words in brackets behind a value, unless they judge it. */
+static struct str without_remark(struct str s)
+{
+    size_t open = s.n && s.p[s.n - 1] == ')' ? str_rfind(s, STR(" (")) : STR_NONE;
+    if (open == STR_NONE || open == 0 || !scan_digit(s.p[open - 1]))
+        return s;
+    bool word = false;
+    for (size_t i = open + 2; i + 1 < s.n;) {
+        size_t k = i;
+        while (k < s.n && scan_letter(s.p[k]))
+            k++;
+        struct str w = str_slice(s, i, k);
+        if ((k == i && !strchr(" -,.", s.p[i])) || (k > i && word_is_judging(w)))
+            return s;
+        word |= k - i > 2;
+        i = k > i ? k : i + 1;
+    }
+    return word ? str_trim(str_slice(s, 0, open)) : s;
+}
+
+/* **7** */
+static struct str without_stars(struct str s)
+{
+    while (s.n > 2 && s.p[0] == '*' && s.p[s.n - 1] == '*')
+        s = str_trim(str_slice(s, 1, s.n - 1));
+    if (s.n > 2 && s.p[0] == '\'' && s.p[s.n - 1] == '\'')
+        s = str_trim(str_slice(s, 1, s.n - 1));
     return s;
 }
 
@@ -135,7 +194,8 @@ static struct str without_shells(struct str s)
 
 static struct str bare(struct str s)
 {
-    return without_shells(without_condition(without_heading(str_trim(s))));
+    s = without_heading(without_stars(str_trim(s)));
+    return without_shells(without_condition(without_remark(s)));
 }
 
 /* ---- words ---- */

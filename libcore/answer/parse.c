@@ -91,6 +91,52 @@ static bool is_wordlike(const struct tok *t)
     return t->kind == T_WORD || t->kind == T_NAME;
 }
 
+/* Var(X) = 5: behind the bracket at t, if a relation follows it; t if none does. */
+static struct tok *named_call(struct tok *t)
+{
+    int depth = 0;
+    for (struct tok *k = t; k->kind != T_END; k++) {
+        depth += (k->kind == '(') - (k->kind == ')');
+        if (depth == 0)
+            return k[1].kind == T_REL && k[1].id == REL_EQ ? k + 1 : t;
+    }
+    return t;
+}
+
+/* Does a number word with value n go on with what was said so far? */
+static bool number_goes_on(int64_t so_far, int n, bool first)
+{
+    int64_t rest = so_far % 100;
+    return first || (rest == 0 && so_far > 0 && n > 0) ||
+           (rest >= 20 && rest % 10 == 0 && n > 0 && n < 10);
+}
+
+/* "one hundred and twenty-three" from t on: where it ends; t if it is no number. */
+static struct tok *number_words(struct tok *t, int64_t *value)
+{
+    int64_t total = 0, part = 0, last = INT64_MAX;
+    struct tok *from = t;
+    for (bool first = true;; first = false) {
+        bool glue = t->kind == '-' || (t->kind == T_AND && (part ? part % 100 == 0 : total > 0));
+        struct tok *w = !first && glue ? t + 1 : t;
+        int n = w->kind == T_WORD ? word_number(w->s) : -1;
+        int64_t f = w->kind == T_WORD && w == t && !first ? word_factor(w->s) : 0;
+        if (n >= 0 && number_goes_on(part ? part : total, n, first))
+            part += n;
+        else if ((f == 12 || f == 100) && part > 0 && part < 100)
+            part *= f;
+        else if (f > 100 && part > 0 && f < last) {
+            total += part * f;
+            part = 0;
+            last = f;
+        } else
+            break;
+        t = w + 1;
+    }
+    *value = total + part;
+    return t > from ? t : from;
+}
+
 /* Words up to a separator are a text; words before a relation are a name. */
 static struct node *parse_words(struct parser *p)
 {
@@ -104,8 +150,19 @@ static struct node *parse_words(struct parser *p)
             struct node *x = parse_element(p);
             return x;
         }
+    int64_t value;
+    struct parser said = *p;
+    said.t = number_words(from, &value);
+    struct tok *after = said.t;
+    skip_end(&said);
+    if (after > from && (is_separator(after->kind) || ends_list(&said))) {
+        p->t = after;
+        return node_int(p->a, value);
+    }
     while (is_wordlike(t) || t->kind == T_PRIME || t->kind == '-')
         t++;
+    if (t > from && t->kind == '(' && !(t->flags & TOK_SPACE))
+        t = named_call(t);
     if (t->kind == T_REL) {
         p->t = t;
         return node_name(p->a, OP_NAME, joined(p, from, t));
@@ -118,8 +175,6 @@ static struct node *parse_words(struct parser *p)
     if (!is_separator(t->kind) && !ends_list(&end))
         return NULL;
     p->t = t;
-    if (t == from + 1 && word_number(from->s) >= 0)
-        return node_int(p->a, word_number(from->s));
     return node_name(p->a, OP_TEXT, joined(p, from, t));
 }
 
@@ -186,7 +241,27 @@ static struct node *parse_sets(struct parser *p)
     return x;
 }
 
-static struct node *parse_chain(struct parser *p)
+/* x \equiv 3 \pmod 7, at the \pmod: the class of what stands last in the chain. */
+static struct node *congruence(struct parser *p, struct node *x)
+{
+    if (!x || p->t->kind != T_MODULO)
+        return x;
+    p->t++;
+    struct node *m = parse_sum(p);
+    if (!m)
+        return NULL;
+    struct node *value = x->op == OP_REL ? x->kid[x->n - 1] : x;
+    if (value->op == OP_CALL && value->n == 2 && value->kid[0]->op == OP_TEXT)
+        value = value->kid[1];
+    struct node *rest = node_func(p->a, FUNC_MOD, 2);
+    rest->kid[0] = value;
+    rest->kid[1] = m;
+    struct node *r = node_2(p->a, OP_CALL, rest, m);
+    r->name = STR("\\pmod");
+    return r;
+}
+
+static struct node *parse_relations(struct parser *p)
 {
     if (p->t->kind == T_REL && (p->t->id == REL_EQ || p->t->id == REL_APPROX || p->t->id == REL_IN))
         p->t++;
@@ -200,7 +275,7 @@ static struct node *parse_chain(struct parser *p)
         bool no = p->t->kind == T_NOT;
         p->t += no;
         uint8_t r = p->t->id;
-        rel[it.n - 1] = !no ? r : r == REL_EQ ? REL_NE : REL_OTHER;
+        rel[it.n - 1] = no ? (uint8_t)rel_negated((enum rel)r) : r;
         const struct tok *sign = p->t++;
         struct node *y = p->t->kind == T_WORD ? parse_words(p) : parse_sets(p);
         if (y && rel[it.n - 1] == REL_OTHER) /* which one is part of the comparison */
@@ -215,6 +290,11 @@ static struct node *parse_chain(struct parser *p)
     return r;
 }
 
+static struct node *parse_chain(struct parser *p)
+{
+    return congruence(p, parse_relations(p));
+}
+
 /* (B) 12 and B) 12: the label of a choice before its value. */
 static void skip_label(struct parser *p)
 {
@@ -224,13 +304,25 @@ static void skip_label(struct parser *p)
         p->t = t + 3;
 }
 
+/* "negative 5", "minus 5" */
+static bool is_minus(const struct tok *t)
+{
+    return t->kind == T_WORD && (str_is(t->s, "minus") || str_is(t->s, "negative")) &&
+           (t[1].kind == T_NUM || t[1].kind == T_FRAC ||
+            (t[1].kind == T_WORD && word_number(t[1].s) > 0));
+}
+
 struct node *parse_element(struct parser *p)
 {
     if (!parse_enter(p))
         return NULL;
     struct node *x = NULL;
     skip_label(p);
-    if (p->t->kind == T_WORD) {
+    if (is_minus(p->t)) {
+        p->t++;
+        x = parse_element(p);
+        x = x ? node_1(p->a, OP_NEG, x) : NULL;
+    } else if (p->t->kind == T_WORD) {
         x = parse_words(p);
         if (x && x->op == OP_NAME && p->t->kind == T_REL) {
             /* the words name what the chain is about */
@@ -252,13 +344,24 @@ struct node *parse_element(struct parser *p)
     return x;
 }
 
+/* An arrow that leads to the answer. */
+static bool leads(const struct tok *t)
+{
+    static const char *const arrows[] = {"therefore", "implies", "Rightarrow", "rightarrow",
+                                         "to",        "iff",     "=>",         "->"};
+    for (size_t k = 0; k < sizeof arrows / sizeof *arrows; k++)
+        if (t->kind == T_REL && t->id == REL_OTHER && str_is(t->s, arrows[k]))
+            return t[1].kind != T_END;
+    return false;
+}
+
 struct node *parse_list(struct parser *p)
 {
     if (!parse_enter(p))
         return NULL;
     struct items it = {0};
     bool comma = false, alternatives = false;
-    while (p->t->kind == T_QUAD || p->t->kind == T_ROW)
+    while (p->t->kind == T_QUAD || p->t->kind == T_ROW || leads(p->t))
         p->t++;
     for (;;) {
         if (!items_put(p, &it, parse_element(p)))

@@ -1,4 +1,4 @@
-/* parse_expr.c - sums, products, powers, units: the inner half of the parser. */
+/* parse_expr.c - sums, products, powers: the inner half of the parser. */
 #include "answer/parser.h"
 #include "answer/words.h"
 
@@ -131,6 +131,20 @@ static bool is_times(const struct parser *p, const struct node *before)
            t[1].kind == T_NUM && t[1].flags & TOK_SPACE;
 }
 
+/* (0,1) U (2,3) in plain text. */
+static bool is_union(const struct parser *p, const struct node *before)
+{
+    const struct tok *t = p->t;
+    return before->op == OP_TUPLE && t->kind == T_NAME && str_is(t->s, "U") &&
+           (t[1].kind == '(' || t[1].kind == '[' || t[1].kind == T_SETOPEN);
+}
+
+/* 2 to 3, a ratio. */
+static bool is_to(const struct tok *t)
+{
+    return t->kind == T_WORD && str_is(t->s, "to") && t[1].kind == T_NUM;
+}
+
 static struct node *product(struct parser *p, struct items *it)
 {
     return it->n == 1 ? it->v[0] : node_list(p->a, OP_MUL, it->v, it->n);
@@ -159,9 +173,9 @@ struct node *parse_term(struct parser *p)
         int kind = p->t->kind;
         if (is_times(p, x))
             kind = '*';
+        if (kind == T_MODULO && p->t->flags & TOK_TEXT) /* \pmod belongs to a congruence */
+            break;
         if (kind == '*' || kind == '/' || kind == T_MODULO) {
-            if (kind == T_MODULO && p->t->flags & TOK_TEXT) /* \pmod belongs to a congruence */
-                return NULL;
             p->t++;
             struct node *y = signed_factor(p);
             if (!y)
@@ -184,12 +198,16 @@ struct node *parse_term(struct parser *p)
             items_put(p, &it, r);
             continue;
         }
+        if (is_union(p, x)) {
+            p->t->kind = T_CUP;
+            break;
+        }
         struct node *m = plain_mixed(p, x);
         if (m) {
             it.v[it.n - 1] = m;
             continue;
         }
-        if (!parse_starts_atom(p))
+        if (!parse_starts_atom(p) || parse_is_unit_fraction(p->t))
             break;
         if (kind == T_NUM && (x->op == OP_NUM || p->t[-1].kind == T_NUM))
             return NULL; /* two numbers side by side */
@@ -205,96 +223,10 @@ struct node *parse_term(struct parser *p)
             return NULL;
     }
     struct node *x = product(p, &it);
-    if (p->t->kind == T_WORD || p->t->kind == T_MONEY)
+    if (is_to(p->t))
+        p->t->kind = ':';
+    if (p->t->kind == T_WORD || p->t->kind == T_MONEY || parse_is_unit_fraction(p->t))
         x = parse_unit(p, x);
-    return x;
-}
-
-/* ---- units ---- */
-
-static void put_unit(struct buf *b, struct str s)
-{
-    if (b->n && b->p[b->n - 1] != '/' && b->p[b->n - 1] != '^' && s.p[0] != '/' && s.p[0] != '^')
-        buf_putc(b, ' ');
-    buf_putstr(b, s);
-}
-
-static bool is_time_of_day(struct str s)
-{
-    return str_is(s, "am") || str_is(s, "pm");
-}
-
-/* A power after a unit: ^2 or ^{2}. */
-static bool unit_power(struct parser *p, struct buf *b)
-{
-    struct tok *t = p->t;
-    if (t->kind != '^')
-        return false;
-    bool group = t[1].kind == '{';
-    struct tok *n = t + 1 + group;
-    bool minus = n->kind == '-';
-    n += minus;
-    if (n->kind != T_NUM || (group && n[1].kind != '}'))
-        return false;
-    buf_puts(b, minus ? "^-" : "^");
-    buf_putstr(b, n->s);
-    p->t = n + 1 + group;
-    return true;
-}
-
-/* "A bee" is no amount of bees. */
-static bool may_have_unit(const struct node *value, const struct tok *t)
-{
-    return node_has(value, OP_NUM) || t->kind != T_WORD || t->flags & TOK_UNIT ||
-           word_equal_fold(t->s, "square") || word_equal_fold(t->s, "cubic") ||
-           word_equal_fold(t->s, "units") || word_equal_fold(t->s, "sq");
-}
-
-struct node *parse_unit(struct parser *p, struct node *value)
-{
-    struct buf b = {0};
-    bool bad = !may_have_unit(value, p->t);
-    while (!bad) {
-        struct tok *t = p->t;
-        if (t->kind == T_WORD) {
-            if (is_time_of_day(t->s) || word_is_judging(t->s)) {
-                bad = word_is_judging(t->s);
-                break;
-            }
-            if (!b.n && word_factor(t->s)) {
-                value = node_2(p->a, OP_MUL, value, node_int(p->a, word_factor(t->s)));
-                p->t++;
-                continue;
-            }
-            if (word_equal_fold(t->s, "per"))
-                put_unit(&b, STR("/"));
-            else
-                put_unit(&b, t->s);
-            p->t++;
-        } else if (t->kind == T_MONEY && !b.n) {
-            put_unit(&b, t->s);
-            p->t++;
-        } else if (t->kind == '/' && b.n && (t[1].kind == T_WORD || t[1].kind == T_NAME)) {
-            put_unit(&b, STR("/"));
-            put_unit(&b, t[1].s);
-            p->t += 2;
-        } else if ((t->kind == '*' || t->kind == '-') && b.n && t[1].kind == T_WORD) {
-            p->t++;
-        } else if (t->kind == '.' && b.n && t[1].kind != T_END && t[1].kind != T_WORD) {
-            p->t++;
-        } else if (t->kind == T_NAME && b.n && t->flags & TOK_TEXT) {
-            put_unit(&b, t->s);
-            p->t++;
-        } else if (!b.n || !unit_power(p, &b)) {
-            break;
-        }
-    }
-    struct node *x = bad ? NULL : value;
-    if (x && b.n)
-        x = node_1(p->a, OP_UNIT, value);
-    if (x && b.n)
-        x->name = (struct str){arena_strdup(p->a, b.p, b.n), b.n};
-    buf_free(&b);
     return x;
 }
 
@@ -340,12 +272,30 @@ static struct node *primed(struct parser *p, struct node *x)
     return r;
 }
 
+/* An angle, or 20^\circ C. */
+static struct node *degrees(struct parser *p, struct node *x)
+{
+    const struct tok *t = p->t;
+    bool letter = (t->kind == T_NAME || t->kind == T_WORD) && t->s.n == 1 &&
+                  (t[1].kind == T_END || t[1].kind == '.' || t[1].kind == ',');
+    const char *scale = !letter              ? NULL
+                        : str_is(t->s, "C") ? "celsius"
+                        : str_is(t->s, "F") ? "fahrenheit"
+                                            : NULL;
+    if (!scale)
+        return node_1(p->a, OP_DEGREE, x);
+    p->t++;
+    x = node_1(p->a, OP_UNIT, x);
+    x->name = str_of(scale);
+    return x;
+}
+
 static struct node *power(struct parser *p, struct node *x)
 {
     p->t++;
     if (p->t->kind == T_DEGREE || is_degree_group(p->t)) {
         p->t += p->t->kind == T_DEGREE ? 1 : 3;
-        return node_1(p->a, OP_DEGREE, x);
+        return degrees(p, x);
     }
     if (p->t->kind == T_PRIME)
         return primed(p, x);
@@ -435,7 +385,7 @@ static struct node *postfixed(struct parser *p, struct node *x)
             break;
         case T_DEGREE:
             p->t++;
-            x = node_1(p->a, OP_DEGREE, x);
+            x = degrees(p, x);
             break;
         case T_PRIME: x = primed(p, x); break;
         case '!': {
@@ -454,6 +404,41 @@ static struct node *postfixed(struct parser *p, struct node *x)
     return NULL;
 }
 
+/* (A | B) at t: one bar at this depth, with something on both sides. */
+static bool is_conditional(const struct tok *t)
+{
+    int depth = 0, bars = 0;
+    for (; t->kind != T_END; t++) {
+        depth += (t->kind == '(') - (t->kind == ')');
+        bars += depth == 1 && (t->kind == '|' || t->kind == T_MID);
+        if (depth == 0)
+            return bars == 1;
+    }
+    return false;
+}
+
+static struct node *conditional(struct parser *p, const struct node *f)
+{
+    if (!parse_enter(p))
+        return NULL;
+    bool in_set = p->in_set;
+    p->in_set = true; /* a bar ends what stands before it */
+    p->t++;
+    struct node *x = parse_list(p), *y = NULL;
+    if (x && (p->t->kind == '|' || p->t->kind == T_MID)) {
+        p->t++;
+        y = parse_list(p);
+    }
+    p->in_set = in_set;
+    parse_leave(p);
+    if (!y || p->t->kind != ')')
+        return NULL;
+    p->t++;
+    struct node *r = node_2(p->a, OP_CALL, x, y);
+    r->name = name_join(p, f->name, "|", STR(""));
+    return r;
+}
+
 /* k(x), f(x+1), P(A): a call where the letter is one of functions or a single
  * name or number stands between the brackets; otherwise a product. */
 static struct node *called(struct parser *p, struct node *f)
@@ -469,6 +454,8 @@ static struct node *called(struct parser *p, struct node *f)
                   (f->name.n > 1 && c != 0);
     bool single = (t[1].kind == T_NAME || t[1].kind == T_NUM) && t[2].kind == ')';
     bool point = certain || (c >= 'A' && c <= 'Z');
+    if (point && is_conditional(t))
+        return conditional(p, f);
     struct node *x = parse_bracket(p);
     if (!x)
         return NULL;

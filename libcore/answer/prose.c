@@ -53,7 +53,28 @@ static size_t skip_any(struct str t, size_t i, const char *set)
     return i;
 }
 
-/* "answer", "option" or "choice" at i: where what it announces begins, or STR_NONE. */
+/* Only marks of a heading stand before i in its line: "### Answer". */
+static bool is_heading(struct str t, size_t i)
+{
+    size_t k = i;
+    while (k && strchr("#* ", t.p[k - 1]))
+        k--;
+    return k < i && (k == 0 || t.p[k - 1] == '\n');
+}
+
+/* "the answer to this question is": behind what the answer is to. */
+static size_t skip_object(struct str t, size_t i)
+{
+    enum { OBJECT_MAX = 60 };
+    if (!fold_at(t, i, "to ") && !fold_at(t, i, "for "))
+        return i;
+    for (size_t k = i; k < t.n && k - i < OBJECT_MAX && !strchr(".,:;\n$\\?!", t.p[k]); k++)
+        if (t.p[k] == ' ' && fold_at(t, k, " is "))
+            return k + 1;
+    return i;
+}
+
+/* "answer", "option", "choice" or "result" at i: where what it announces begins, or STR_NONE. */
 static size_t after_answer(struct str t, size_t i)
 {
     static const char *const verbs[] = {"is",      "are",    "was",     "would be",
@@ -64,6 +85,7 @@ static size_t after_answer(struct str t, size_t i)
     if (k < t.n && scan_letter(t.p[k]))
         return STR_NONE;
     k = skip_any(t, k, " \t*_\"");
+    k = skip_object(t, k);
     if (k < t.n && (t.p[k] == ':' || t.p[k] == '='))
         return k + 1;
     for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
@@ -72,7 +94,7 @@ static size_t after_answer(struct str t, size_t i)
             return k + n;
     }
     /* a heading: **Final Answer** and then the answer on a line of its own */
-    if (k < t.n && t.p[k] == '\n' && i >= 6 && fold_at(t, i - 6, "final "))
+    if (k < t.n && t.p[k] == '\n' && ((i >= 6 && fold_at(t, i - 6, "final ")) || is_heading(t, i)))
         return k;
     return STR_NONE;
 }
@@ -148,7 +170,8 @@ bool prose_announced(struct str t, struct announced *out)
         bool line = false;
         if (((c | 32) == 'a' && fold_at(t, i, "answer")) ||
             ((c | 32) == 'o' && fold_at(t, i, "option")) ||
-            ((c | 32) == 'c' && fold_at(t, i, "choice"))) {
+            ((c | 32) == 'c' && fold_at(t, i, "choice")) ||
+            ((c | 32) == 'r' && fold_at(t, i, "result") && i >= 6 && fold_at(t, i - 6, "final "))) {
             from = after_answer(t, i);
         } else if (c == 'A' && i + 1 < t.n && t.p[i + 1] == ':' && line_start(t, i)) {
             from = i + 2;
@@ -280,7 +303,9 @@ static size_t skip_style(struct str t, size_t i)
         if (k < t.n && t.p[k] == '\\') {
             size_t w = word_end(t, k + 1);
             const struct word *c = word_command(str_slice(t, k + 1, w));
-            if (c && (c->role == WORD_TEXT || c->role == WORD_STYLE || c->role == WORD_SKIP))
+            bool board = c && c->role == WORD_STYLE && c->s; /* \mathbb{R} is a set */
+            if (c && !board &&
+                (c->role == WORD_TEXT || c->role == WORD_STYLE || c->role == WORD_SKIP))
                 k = w;
             else if (w == k + 1 && w < t.n && strchr("([", t.p[w]))
                 k = w + 1;
@@ -319,33 +344,78 @@ static bool choice_at(struct str t, size_t i, const char *const *choices, size_t
     return false;
 }
 
+/* What may stand behind a letter that is the answer: "A is correct", "A, since". */
+static bool comment_at(struct str t, size_t i)
+{
+    static const char *const starts[] = {
+        "is correct", "is right", "is the correct", "is the right", "is the answer", "because ",
+        ", because ", "since ",   ", since ",
+    };
+    for (size_t k = 0; k < sizeof starts / sizeof *starts; k++)
+        if (fold_at(t, i, starts[k]))
+            return true;
+    return false;
+}
+
+static bool quad_at(struct str t, size_t i)
+{
+    return fold_at(t, i, "\\quad") || fold_at(t, i, "\\qquad");
+}
+
 /* The letter stands alone: the end, or a mark that ends a label. */
-static bool label_ends(struct str t, size_t i)
+static bool label_ends(struct str t, size_t i, bool quoted)
 {
     if (i >= t.n)
         return true;
     char c = t.p[i];
     if (c == '.' || c == ')' || c == ']' || c == '}' || c == ':' || c == '$' || c == '*' ||
-        c == '"' || c == '\n' || c == '\'')
+        c == '"' || c == '\n' || (c == '\'' && quoted))
         return true;
-    return c == '\\' && i + 1 < t.n &&
-           (t.p[i + 1] == '}' || t.p[i + 1] == ')' || t.p[i + 1] == ']');
+    if (c == '\\' && i + 1 < t.n && strchr("})]", t.p[i + 1]))
+        return true;
+    size_t k = skip_any(t, i, " ,");
+    return (k > i || c == '\\') &&
+           (comment_at(t, skip_style(t, k)) || comment_at(t, k) || quad_at(t, k));
+}
+
+/* The letter goes on as a formula behind its brackets and styles: \mathbf{A}^c,
+ * \overline{A} \cup B; a label with a bracket or a full stop of its own does not. */
+static bool goes_on(struct str t, size_t i)
+{
+    bool label = false;
+    while (i < t.n && strchr("}$)]*\"'.:", t.p[i])) {
+        label |= strchr(")].:", t.p[i]) != NULL;
+        i++;
+    }
+    if (i < t.n && strchr("^_'", t.p[i]))
+        return true;
+    i = skip_any(t, i, " ");
+    if (label || i >= t.n)
+        return false;
+    if (t.p[i] != '\\')
+        return strchr("+-=/<>|", t.p[i]) != NULL;
+    const struct word *w = word_command(str_slice(t, i + 1, word_end(t, i + 1)));
+    return w && w->role == WORD_TOKEN && !quad_at(t, i);
 }
 
 /* Another choice behind the first: "A, B", "A and B". */
 static bool another(struct str t, size_t i, const char *const *choices, size_t n)
 {
     i = skip_any(t, i, " .)]}:$*\"'\n");
-    if (i < t.n && (t.p[i] == ',' || t.p[i] == '/'))
-        i++;
-    else if (fold_at(t, i, "and ") || fold_at(t, i, "or "))
-        i += fold_at(t, i, "and ") ? 4 : 3;
-    else
-        return false;
-    struct str other;
     i = skip_style(t, i);
+    if (i < t.n && (t.p[i] == ',' || t.p[i] == '/' || t.p[i] == '&' || t.p[i] == ';'))
+        i++;
+    else if (quad_at(t, i))
+        i = word_end(t, i + 1);
+    i = skip_style(t, i);
+    for (int k = 0; k < 2; k++) { /* ", and (B)" */
+        if (fold_at(t, i, "and") || fold_at(t, i, "or"))
+            i = skip_any(t, word_end(t, i), " }~");
+        i = skip_style(t, i);
+    }
+    struct str other;
     return choice_at(t, i, choices, n, &other) &&
-           (i + other.n >= t.n || !scan_letter(t.p[i + other.n]));
+           (i + other.n >= t.n || strchr(" .,;)]}:$*\"'\n\\", t.p[i + other.n]));
 }
 
 bool prose_choice(struct str t, const char *const *choices, size_t n, struct str *out)
@@ -353,5 +423,7 @@ bool prose_choice(struct str t, const char *const *choices, size_t n, struct str
     size_t i = skip_style(t, 0);
     if (!choice_at(t, i, choices, n, out))
         return false;
-    return label_ends(t, i + out->n) && !another(t, i + out->n, choices, n);
+    size_t end = i + out->n;
+    return label_ends(t, end, i > 0 && t.p[i - 1] == '\'') && !goes_on(t, end) &&
+           !another(t, end, choices, n);
 }

@@ -4,6 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+enum rel rel_negated(enum rel r)
+{
+    switch (r) {
+    case REL_EQ: return REL_NE;
+    case REL_NE: return REL_EQ;
+    case REL_LT: return REL_GE;
+    case REL_LE: return REL_GT;
+    case REL_GT: return REL_LE;
+    case REL_GE: return REL_LT;
+    default: return REL_OTHER;
+    }
+}
+
 struct node *node_new(struct arena *a, enum op op, uint32_t n)
 {
     struct node *x = arena_alloc(a, sizeof *x);

@@ -49,6 +49,8 @@ enum op {
 
 enum rel { REL_EQ, REL_LT, REL_LE, REL_GT, REL_GE, REL_NE, REL_APPROX, REL_IN, REL_OTHER };
 
+enum rel rel_negated(enum rel r); /* of \not; REL_OTHER where there is none */
+
 enum func {
     FUNC_SQRT,
     FUNC_ROOT, /* degree, radicand */

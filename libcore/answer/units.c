@@ -85,6 +85,9 @@ static const struct unit units[] = {
     {"ohm", UNIT_RESISTANCE, 1, 1},
     {"pa", UNIT_PRESSURE, 1, 1},
     {"kpa", UNIT_PRESSURE, 1000, 1},
+    {"celsius", UNIT_CELSIUS, 1, 1},
+    {"fahrenheit", UNIT_FAHRENHEIT, 1, 1},
+    {"kelvin", UNIT_KELVIN, 1, 1},
     {"mph", UNIT_SPEED, 1609344, 3600000},
     {"kph", UNIT_SPEED, 1000, 3600},
     {"acre", UNIT_AREA, 40468564224, 10000000},
@@ -129,6 +132,15 @@ bool word_is_judging(struct str name)
     return false;
 }
 
+bool word_is_abbreviation(struct str name)
+{
+    static const char *const words[] = {"sq", "cu", "in", "ft", "yd", "mi", "hr", "min", "sec"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (word_equal_fold(name, words[i]))
+            return true;
+    return false;
+}
+
 bool word_is_short(struct str name)
 {
     static const char *const words[] = {
@@ -159,11 +171,18 @@ int word_number(struct str name)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (word_equal_fold(name, words[i]))
             return (int)i;
+    static const char *const tens[] = {"thirty",  "forty",  "fifty", "sixty",
+                                       "seventy", "eighty", "ninety"};
+    for (size_t i = 0; i < sizeof tens / sizeof *tens; i++)
+        if (word_equal_fold(name, tens[i]))
+            return 10 * ((int)i + 3);
     return -1;
 }
 
 int64_t word_factor(struct str name)
 {
+    if (word_equal_fold(name, "dozen"))
+        return 12;
     if (word_equal_fold(name, "hundred"))
         return 100;
     if (word_equal_fold(name, "thousand"))

@@ -122,10 +122,20 @@ static enum tri by_mod(struct compare *c, const struct node *g, const struct nod
 
 static const mpfr_prec_t precisions[] = {64, 256, 1024, 3072};
 
+static bool has_abs(const struct node *x)
+{
+    if (x->op == OP_FUNC && x->func == FUNC_ABS && !value_is_constant(x))
+        return true;
+    for (uint32_t i = 0; i < x->n; i++)
+        if (has_abs(x->kid[i]))
+            return true;
+    return false;
+}
+
 /* Both at one point, at rising precision, n times at most, until the enclosures
- * part. */
+ * part.  With `domains` they differ where only one of them has a value. */
 static enum tri at_point(struct compare *c, const struct node *g, const struct node *x, int point,
-                         bool complex, size_t n)
+                         bool complex, bool domains, size_t n)
 {
     struct mod m = {.budget = &c->budget, .point = (uint64_t)point + 100};
     size_t enough = point < 0 ? 2 : 1; /* further only where a value is too near zero to tell */
@@ -140,8 +150,13 @@ static enum tri at_point(struct compare *c, const struct node *g, const struct n
         ball_init(&a, at.prec);
         ball_init(&b, at.prec);
         enum ev ev = ball_eval(&at, g, &a);
-        if (ev == EV_OK)
+        if (ev == EV_OK || (ev == EV_UNDEFINED && domains)) {
+            enum ev first = ev;
             ev = ball_eval(&at, x, &b);
+            if (domains && (ev == EV_UNDEFINED) != (first == EV_UNDEFINED))
+                r = NO;
+            ev = first == EV_OK ? ev : first;
+        }
         if (ev == EV_OK && !ball_overlap(&a, &b))
             r = NO;
         else if (ev == EV_OK && (k + 1 == n || k >= enough) && ball_is_tight(&a) &&
@@ -163,13 +178,14 @@ static enum tri by_balls(struct compare *c, const struct node *g, const struct n
 {
     bool complex = node_has(g, OP_I) || node_has(x, OP_I);
     if (value_is_constant(g) && value_is_constant(x))
-        return at_point(c, g, x, -1, true, 4);
+        return at_point(c, g, x, -1, true, false, 4);
+    bool domains = has_abs(g) != has_abs(x); /* ln|x| is more than ln x */
     int valid = 0;
     for (int k = 0; k < ANSWER_POINTS_TRIED; k++) {
         bool enough = valid >= ANSWER_POINTS;
         if (enough && !ball_point_is_mixed(k))
             continue;
-        enum tri r = at_point(c, g, x, k, complex, enough ? 1 : 3);
+        enum tri r = at_point(c, g, x, k, complex, domains, enough ? 1 : 3);
         if (r == NO || c->budget.limit != LIMIT_NONE)
             return r;
         valid += r == YES;

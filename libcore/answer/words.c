@@ -35,6 +35,10 @@
     {                                                                                              \
         n, WORD_STYLE, 0, 0, NULL                                                                  \
     }
+#define BOARD(n)                                                                                   \
+    {                                                                                              \
+        n, WORD_STYLE, 0, 0, "board"                                                               \
+    }
 #define TEXT(n)                                                                                    \
     {                                                                                              \
         n, WORD_TEXT, 0, 0, NULL                                                                   \
@@ -146,9 +150,9 @@ static const struct word commands[] = {
     STYLE("cancel"),
     STYLE("smash"),
     STYLE("mathclap"),
-    STYLE("mathds"),
-    STYLE("mathbb"),
-    STYLE("Bbb"),
+    BOARD("mathds"),
+    BOARD("mathbb"),
+    BOARD("Bbb"),
     TEXT("text"),
     TEXT("textbf"),
     TEXT("textit"),
@@ -319,6 +323,8 @@ static const struct word commands[] = {
     REL("mapsto", REL_OTHER),
     REL("Rightarrow", REL_OTHER),
     REL("implies", REL_OTHER),
+    REL("therefore", REL_OTHER),
+    REL("because", REL_OTHER),
     REL("iff", REL_OTHER),
     REL("leftrightarrow", REL_OTHER),
     REL("Leftrightarrow", REL_OTHER),

@@ -10,7 +10,7 @@
 enum word_role {
     WORD_TOKEN, /* becomes a token of `kind` with `id` or the text `s` */
     WORD_SKIP,  /* means nothing: \left, \quad's smaller sisters */
-    WORD_STYLE, /* its argument stays, in math: \mathbf{y} */
+    WORD_STYLE, /* its argument stays, in math: \mathbf{y}; with `s`, blackboard letters */
     WORD_TEXT,  /* its argument stays, as text: \text{cm} */
     WORD_DROP,  /* it goes with its argument: \hspace{1em} */
     WORD_COLOR, /* its first argument goes */
@@ -51,7 +51,9 @@ enum unit_dimension {
     UNIT_CURRENT,
     UNIT_RESISTANCE,
     UNIT_PRESSURE,
-    UNIT_TEMPERATURE,
+    UNIT_CELSIUS,
+    UNIT_FAHRENHEIT,
+    UNIT_KELVIN,
     UNIT_SPEED,
     UNIT_AREA,
 };
@@ -61,12 +63,15 @@ const struct unit *word_unit(struct str name);
  * not, or, more, less, except, ... */
 bool word_is_judging(struct str name);
 
+/* A unit that is often cut short with a full stop: sq. ft. */
+bool word_is_abbreviation(struct str name);
+
 /* A word of two or three letters, which are no product of variables: per, day. */
 bool word_is_short(struct str name);
 
-/* The number a word stands for: "seven" 7, "dozen" 12 (as a factor), ...; -1: none. */
+/* The number a word stands for: "seven" 7, "twenty" 20, "thirty" 30; -1: none. */
 int word_number(struct str name);
-int64_t word_factor(struct str name); /* hundred, thousand, million, ...; 0: none */
+int64_t word_factor(struct str name); /* dozen, hundred, million, ...; 0: none */
 
 bool word_equal_fold(struct str a, const char *lower); /* ASCII case folded */
 

@@ -48,7 +48,9 @@ static enum match compare(struct compare *c, const struct node *g, const struct 
         return MATCH_PASS;
     if (g->op == OP_TUPLE && x->op == OP_TUPLE)
         return MATCH_PASS;
-    if (g->op == OP_SETNAME && x->op == OP_SETNAME)
+    bool letter = g->op == OP_NAME || x->op == OP_NAME; /* R for \mathbb{R} */
+    if ((g->op == OP_SETNAME || x->op == OP_SETNAME) &&
+        (g->op == x->op || (letter && g->name.n && x->name.n)))
         return match_of(str_eq(g->name, x->name));
     if (!c->o->set_relation && is_condition(x) && !is_condition(g))
         return MATCH_DIFFER;

@@ -1,8 +1,8 @@
 /* list.c - several answers in any order.
  *
  * Repeated members count once in sets, among alternatives and among tuples;
- * elsewhere as often as they stand there, or once on one side.  x = 1, y = 2 is matched by its names,
- * or by its order where the other side has none. */
+ * elsewhere as often as they stand there: 1, 1, 2 is not 1, 2.  x = 1, y = 2 is
+ * matched by its names, or by its order where the other side has none. */
 #include "answer/entries.h"
 
 /* x_1 = 2, x_2 = 3: which root comes first says nothing. */
@@ -28,6 +28,8 @@ static enum match compare(struct compare *c, const struct node *g, const struct 
     if (a.system || b.system)
         return match_of(entries_ordered(c, &a, &b) ||
                         (is_numbered(a.system ? &a : &b) && entries_unordered(c, &a, &b)));
+    if (entries_nested(&a) != entries_nested(&b)) /* {1}, {2} are two sets */
+        return MATCH_DIFFER;
     c->in_list += a.n > 1 && b.n > 1;
     bool equal = entries_unordered(c, &a, &b);
     c->in_list -= a.n > 1 && b.n > 1;

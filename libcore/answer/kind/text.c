@@ -11,6 +11,7 @@ enum meaning {
     MEANS_UNDEFINED,
     MEANS_MANY,
     MEANS_REALS,
+    MEANS_INTEGERS,
     MEANS_YES,
     MEANS_NO
 };
@@ -43,6 +44,9 @@ static enum meaning meaning(struct str s)
         {"real numbers", MEANS_REALS},
         {"all real number", MEANS_REALS},
         {"set of all real numbers", MEANS_REALS},
+        {"all integers", MEANS_INTEGERS},
+        {"integers", MEANS_INTEGERS},
+        {"set of all integers", MEANS_INTEGERS},
         {"true", MEANS_YES},
         {"false", MEANS_NO},
     };
@@ -50,72 +54,6 @@ static enum meaning meaning(struct str s)
         if (word_equal_fold(s, phrases[i].text))
             return phrases[i].m;
     return MEANS_NOTHING;
-}
-
-static bool letters_of(const struct node *x, unsigned char count[256], size_t *n)
-{
-    if (x->op == OP_NAME && x->name.n == 1) {
-        count[(unsigned char)x->name.p[0]]++;
-        ++*n;
-        return true;
-    }
-    if (x->op == OP_E || x->op == OP_I) {
-        count[x->op == OP_E ? 'e' : 'i']++;
-        ++*n;
-        return true;
-    }
-    if (x->op != OP_MUL)
-        return false;
-    for (uint32_t i = 0; i < x->n; i++)
-        if (!letters_of(x->kid[i], count, n))
-            return false;
-    return true;
-}
-
-/* abc beside a \cdot b \cdot c: the other side says that letters are factors. */
-static bool same_letters(struct str word, const struct node *product)
-{
-    unsigned char count[256] = {0};
-    size_t n = 0;
-    if (word.n > 8 || !letters_of(product, count, &n) || n != word.n)
-        return false;
-    for (size_t i = 0; i < word.n; i++)
-        if (!count[(unsigned char)word.p[i]]--)
-            return false;
-    return true;
-}
-
-static bool is_everything(struct compare *c, const struct node *x)
-{
-    struct region r;
-    return region_is_explicit(x) && region_of(c, x, &r) && r.n == 1 && !r.span[0].lo &&
-           !r.span[0].hi;
-}
-
-static bool text_and_other(struct compare *c, struct str text, const struct node *x)
-{
-    enum meaning m = meaning(text);
-    if (x->op == OP_NAME && x->name.n > 1) /* DNE */
-        return m != MEANS_NOTHING && m == meaning(x->name);
-    if (m == MEANS_NONE)
-        return x->op == OP_SETNAME && !x->name.n;
-    if (m == MEANS_REALS)
-        return is_everything(c, x);
-    if (word_equal_fold(text, "zero") || word_number(text) > 0) {
-        int64_t v;
-        return node_small(x, &v) && v == word_number(text);
-    }
-    return same_letters(text, x);
-}
-
-/* An article before the words, and letters' case, do not count. */
-static struct str bare(struct str s)
-{
-    static const char *const articles[] = {"the ", "a ", "an "};
-    for (size_t i = 0; i < 3; i++)
-        if (s.n > strlen(articles[i]) && memcmp(s.p, articles[i], strlen(articles[i])) == 0)
-            return str_slice(s, strlen(articles[i]), s.n);
-    return s;
 }
 
 static bool same_words(struct str a, struct str b)
@@ -148,6 +86,68 @@ static bool same_run(struct str a, struct str b)
     while (run < seen_a)
         run <<= 1;
     return seen_a == seen_b && seen_a == run;
+}
+
+enum { LETTERS_MAX = 8 };
+
+static bool letters_of(const struct node *x, char *letters, size_t *n)
+{
+    bool letter = (x->op == OP_NAME && x->name.n == 1) || x->op == OP_E || x->op == OP_I;
+    if (letter && *n < LETTERS_MAX) {
+        letters[(*n)++] = x->op == OP_E ? 'e' : x->op == OP_I ? 'i' : x->name.p[0];
+        return true;
+    }
+    if (x->op != OP_MUL)
+        return false;
+    for (uint32_t i = 0; i < x->n; i++)
+        if (!letters_of(x->kid[i], letters, n))
+            return false;
+    return true;
+}
+
+/* abcd beside a \cdot b \cdot c \cdot d: the other side says that letters are factors. */
+static bool same_letters(struct str word, const struct node *product)
+{
+    char letters[LETTERS_MAX];
+    size_t n = 0;
+    return letters_of(product, letters, &n) &&
+           (same_words(word, (struct str){letters, n}) ||
+            same_run(word, (struct str){letters, n}));
+}
+
+static bool is_everything(struct compare *c, const struct node *x)
+{
+    struct region r;
+    return region_is_explicit(x) && region_of(c, x, &r) && r.n == 1 && !r.span[0].lo &&
+           !r.span[0].hi;
+}
+
+static bool text_and_other(struct compare *c, struct str text, const struct node *x)
+{
+    enum meaning m = meaning(text);
+    if (x->op == OP_NAME && x->name.n > 1) /* DNE, YES */
+        return same_words(text, x->name) || (m != MEANS_NOTHING && m == meaning(x->name));
+    if (m == MEANS_NONE)
+        return x->op == OP_SETNAME && !x->name.n;
+    if (m == MEANS_REALS)
+        return is_everything(c, x);
+    if (m == MEANS_INTEGERS)
+        return x->op == OP_SETNAME && str_is(x->name, "Z");
+    if (word_equal_fold(text, "zero") || word_number(text) > 0) {
+        int64_t v;
+        return node_small(x, &v) && v == word_number(text);
+    }
+    return same_letters(text, x);
+}
+
+/* An article before the words, and letters' case, do not count. */
+static struct str bare(struct str s)
+{
+    static const char *const articles[] = {"the ", "a ", "an "};
+    for (size_t i = 0; i < 3; i++)
+        if (s.n > strlen(articles[i]) && memcmp(s.p, articles[i], strlen(articles[i])) == 0)
+            return str_slice(s, strlen(articles[i]), s.n);
+    return s;
 }
 
 static enum match compare(struct compare *c, const struct node *g, const struct node *x)
