@@ -192,7 +192,7 @@ void extract_response(struct arena *a, struct str t, const struct answer_options
     if (last_formula(a, t, o, out))
         return;
     if (t.n && t.n <= WHOLE_MAX && !prose_is(t)) {
-        give(out, stated(t), "extract:whole");
+        give(out, prose_without_subject(stated(t), o->last_number), "extract:whole");
         return;
     }
     if (o->last_number && prose_last_number(t, &found))

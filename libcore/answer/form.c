@@ -265,6 +265,11 @@ static struct node *without_conditions(struct compare *c, struct node *x)
     return n == 1 ? r->kid[0] : r;
 }
 
+static bool is_mark(const struct node *x)
+{
+    return x->op == OP_DEGREE || x->op == OP_PERCENT || x->op == OP_UNIT;
+}
+
 struct node *form_reduce(struct compare *c, struct node *x)
 {
     if (x->op == OP_CASES && x->rows == x->n) { /* a system of equations */
@@ -275,6 +280,11 @@ struct node *form_reduce(struct compare *c, struct node *x)
         struct node *m = matrix_value(c, x);
         if (m)
             x = m;
+    }
+    if (x->op == OP_NEG && is_mark(x->kid[0])) { /* -7 degrees */
+        struct node *r = node_copy(c->a, x->kid[0]);
+        r->kid[0] = node_1(c->a, OP_NEG, r->kid[0]);
+        x = r;
     }
     if (x->op == OP_POW && x->kid[0]->op == OP_TUPLE && is_transpose(x->kid[1]))
         x = x->kid[0];

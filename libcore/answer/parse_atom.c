@@ -612,6 +612,36 @@ static struct node *money(struct parser *p)
     return r;
 }
 
+/* \mathbb{R}^+ is (0, \infty); \mathbb{Z}^+, \mathbb{R}^* are sets of their own. */
+static struct node *set_name(struct parser *p)
+{
+    struct str set = p->t->s;
+    p->t++;
+    struct tok *t = p->t + 1;
+    if (p->t->kind != '^' && p->t->kind != '_')
+        return node_name(p->a, OP_SETNAME, set);
+    bool group = t->kind == '{';
+    t += group;
+    if ((t->kind != '+' && t->kind != '-' && t->kind != '*') || (group && t[1].kind != '}'))
+        return node_name(p->a, OP_SETNAME, set);
+    int sign = t->kind;
+    p->t = t + 1 + group;
+    if (str_is(set, "R") && sign != '*') {
+        struct node *x = node_new(p->a, OP_TUPLE, 2);
+        x->open = '(';
+        x->close = ')';
+        struct node *inf = node_0(p->a, OP_INF);
+        x->kid[0] = sign == '+' ? node_int(p->a, 0) : node_1(p->a, OP_NEG, inf);
+        x->kid[1] = sign == '+' ? inf : node_int(p->a, 0);
+        return x;
+    }
+    char *s = arena_alloc(p->a, set.n + 1);
+    if (set.n)
+        memcpy(s, set.p, set.n);
+    s[set.n] = (char)sign;
+    return node_name(p->a, OP_SETNAME, (struct str){s, set.n + 1});
+}
+
 struct node *parse_atom(struct parser *p)
 {
     if (!parse_enter(p))
@@ -636,10 +666,7 @@ struct node *parse_atom(struct parser *p)
         p->t++;
         x = node_0(p->a, OP_INF);
         break;
-    case T_SETNAME:
-        x = node_name(p->a, OP_SETNAME, p->t->s);
-        p->t++;
-        break;
+    case T_SETNAME: x = set_name(p); break;
     case T_DOTS:
         p->t++;
         x = node_name(p->a, OP_NAME, STR("..."));

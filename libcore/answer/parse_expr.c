@@ -222,7 +222,14 @@ struct node *parse_term(struct parser *p)
         else if (!items_put(p, &it, y))
             return NULL;
     }
+    bool ohm = it.n > 1 && p->t->kind == T_END && it.v[it.n - 1]->op == OP_NAME &&
+               str_is(it.v[it.n - 1]->name, "\\Omega") && !node_has_name(it.v[0], NULL);
+    it.n -= ohm;
     struct node *x = product(p, &it);
+    if (ohm) { /* 5 \Omega */
+        x = node_1(p->a, OP_UNIT, x);
+        x->name = STR("ohm");
+    }
     if (is_to(p->t))
         p->t->kind = ':';
     if (p->t->kind == T_WORD || p->t->kind == T_MONEY || parse_is_unit_fraction(p->t))

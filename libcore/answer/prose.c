@@ -226,6 +226,31 @@ struct str prose_without_lead(struct str s)
     return s;
 }
 
+static bool begins_sentence(struct str w)
+{
+    static const char *const words[] = {"it",  "she",   "he",  "we",   "they", "i",
+                                        "you", "there", "the", "this", "that"};
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+        if (word_equal_fold(w, words[k]))
+            return true;
+    return false;
+}
+
+struct str prose_without_subject(struct str s, bool any)
+{
+    size_t i = 0;
+    for (bool first = true;; first = false) {
+        size_t k = word_end(s, i);
+        struct str w = str_slice(s, i, k);
+        if (k == i || k >= s.n || s.p[k] != ' ' || word_is_judging(w) || word_number(w) >= 0 ||
+            (first && !any && !begins_sentence(w)))
+            break;
+        i = skip_any(s, k, " ");
+    }
+    bool value = i < s.n && (scan_digit(s.p[i]) || strchr("$\\-.", s.p[i]) || (s.p[i] & 0x80));
+    return i && value ? str_slice(s, i, s.n) : s;
+}
+
 bool prose_after_verb(struct str s, struct str *out)
 {
     static const char *const verbs[] = {" is ", " are ", " be ", " equals "};

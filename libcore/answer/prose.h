@@ -27,6 +27,10 @@ bool prose_after_verb(struct str sentence, struct str *out);
 /* Without "so", "thus", "therefore", ... in front. */
 struct str prose_without_lead(struct str s);
 
+/* Without the words before the value: "she has 7 apples" is "7 apples".  Those must
+ * begin as sentences do, or be `any` words that judge nothing. */
+struct str prose_without_subject(struct str s, bool any);
+
 /* The last number that stands free in the text, with a fraction or percent sign. */
 bool prose_last_number(struct str t, struct str *out);
 

@@ -5,6 +5,7 @@
 #include "../tap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- testdata/answers/NAME.tsv: gold, candidate, yes or no ---- */
 
@@ -26,6 +27,30 @@ static enum answer_verdict judge(struct arena *a, struct str gold, struct str pr
     return j.verdict;
 }
 
+/* A whole response; \N in the file is a line break. */
+static void response_row(const char *file, size_t line, struct str gold, struct str text,
+                         struct str want, bool last_number)
+{
+    struct arena a = {0};
+    struct answer_options o = answer_defaults();
+    struct answer_judgement j;
+    struct buf b = {0};
+    o.last_number = last_number;
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] == 'N')
+            buf_putc(&b, '\n'), i++;
+        else
+            buf_putc(&b, text.p[i]);
+    answer_judge(answer_reference_new(&a, gold, &o), &a, buf_str(&b), &j);
+    bool good = (j.verdict == ANSWER_IS_CORRECT) == str_is(want, "yes");
+    if (!good)
+        printf("# %s:%zu %.*s | %.*s: %s\n", file, line, STR_ARG(gold), STR_ARG(text),
+               j.why ? j.why : "");
+    CHECK(good);
+    buf_free(&b);
+    arena_free(&a);
+}
+
 static void row(const char *file, size_t line, struct str text)
 {
     struct arena a = {0};
@@ -37,6 +62,11 @@ static void row(const char *file, size_t line, struct str text)
     struct str gold = str_slice(text, 0, t1), pred = str_slice(text, t1 + 1, t2);
     struct str want = str_slice(text, t2 + 1, text.n);
     CHECK(str_is(want, "yes") || str_is(want, "no"));
+    if (strstr(file, "response")) {
+        response_row(file, line, gold, pred, want, strstr(file, "last") != NULL);
+        arena_free(&a);
+        return;
+    }
     for (int box = 0; box < 2; box++) {
         bool yes = judge(&a, gold, pred, box) == ANSWER_IS_CORRECT;
         bool good = yes == str_is(want, "yes");
@@ -91,6 +121,8 @@ TABLE(number, "number")
 TABLE(percent, "percent")
 TABLE(plus_minus, "plus-minus")
 TABLE(ratio, "ratio")
+TABLE(response, "response")
+TABLE(response_last, "response-last")
 TABLE(set, "set")
 TABLE(text, "text")
 TABLE(tuple, "tuple")
@@ -353,6 +385,8 @@ int main(void)
         {"number", number},
         {"percent", percent},
         {"plus-minus", plus_minus},
+        {"whole responses", response},
+        {"whole responses, the last number counts", response_last},
         {"ratio", ratio},
         {"set", set},
         {"text", text},

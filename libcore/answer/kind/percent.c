@@ -6,6 +6,8 @@ static enum match compare(struct compare *c, const struct node *g, const struct 
     bool gp = g->op == OP_PERCENT, xp = x->op == OP_PERCENT;
     if (!gp && !xp)
         return MATCH_PASS;
+    if (gp != xp && (gp ? g : x)->kid[0]->op == OP_NAME) /* A% is not A */
+        return MATCH_DIFFER;
     const struct node *gv = gp ? g->kid[0] : g, *xv = xp ? x->kid[0] : x;
     if (compare_same(c, gv, xv))
         return MATCH_EQUAL;
