@@ -198,7 +198,7 @@ static size_t base_part(const struct lexer *x, size_t i, size_t end, int *base)
 /* \overline{3}, \bar{3}, \dot{3} and (3) after the point. */
 static size_t period_part(const struct lexer *x, size_t i, size_t end, struct str *period)
 {
-    static const char *const marks[] = {"\\overline{", "\\bar{", "\\dot{",
+    static const char *const marks[] = {"\\overline{", "\\bar{",      "\\dot{",
                                         "(",           "\\overline ", "\\bar "};
     for (size_t k = 0; k < 6; k++) {
         size_t n = strlen(marks[k]);
@@ -277,8 +277,7 @@ size_t lexer_number(struct lexer *x, size_t i, size_t end)
                      !(d.flags & TOK_LOOSE);
         bool braced = end - i > 3 && memcmp(x->text.p + i, "{,}", 3) == 0;
         size_t skip = at(x, i, end) == '.' || comma ? 1 : braced ? 3 : 0;
-        if (skip &&
-            (scan_digit(at(x, i + skip, end)) || (skip == 1 && period_at(x, i + 1, end)))) {
+        if (skip && (scan_digit(at(x, i + skip, end)) || (skip == 1 && period_at(x, i + 1, end)))) {
             size_t k = i + skip;
             while (scan_digit(at(x, k, end))) {
                 put_digit(x, &d, x->text.p[k++]);

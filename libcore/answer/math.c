@@ -91,9 +91,9 @@ static bool is_lead(struct str s)
 static struct str without_heading(struct str s)
 {
     static const char *const heads[] = {
-        "\\displaystyle ", "solution is:",    "solutions are:",       "the solution is:",
-        "answer:",         "answer =",        "the answer is:",       "solution:",
-        "solutions:",      "the answer is ",  "the final answer is:", "the final answer is ",
+        "\\displaystyle ", "solution is:",     "solutions are:",       "the solution is:",
+        "answer:",         "answer =",         "the answer is:",       "solution:",
+        "solutions:",      "the answer is ",   "the final answer is:", "the final answer is ",
         "final answer:",   "the solution is ",
     };
     while (s.n && s.p[0] == '$')

@@ -575,8 +575,8 @@ static struct node *accent(struct parser *p)
     struct node *x = parse_argument(p);
     if (!x)
         return NULL;
-    bool axis = x->op == OP_I || (x->op == OP_NAME && (str_is(x->name, "j") ||
-                                                       str_is(x->name, "k")));
+    bool axis = x->op == OP_I ||
+                (x->op == OP_NAME && (str_is(x->name, "j") || str_is(x->name, "k")));
     if (axis && str_is(t->s, "hat")) /* \hat{i} is \mathbf{i} */
         return x;
     struct node *r = node_1(p->a, OP_CALL, x);

@@ -285,7 +285,7 @@ static struct node *degrees(struct parser *p, struct node *x)
     const struct tok *t = p->t;
     bool letter = (t->kind == T_NAME || t->kind == T_WORD) && t->s.n == 1 &&
                   (t[1].kind == T_END || t[1].kind == '.' || t[1].kind == ',');
-    const char *scale = !letter              ? NULL
+    const char *scale = !letter             ? NULL
                         : str_is(t->s, "C") ? "celsius"
                         : str_is(t->s, "F") ? "fahrenheit"
                                             : NULL;

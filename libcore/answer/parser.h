@@ -28,7 +28,7 @@ struct node *parse_big(struct parser *p);      /* at T_SUM, T_PROD, T_OPAQUE */
 struct node *parse_matrix(struct parser *p);   /* at T_BEGIN */
 struct node *parse_bracket(struct parser *p);  /* at an opening bracket of any kind */
 struct node *parse_unit(struct parser *p, struct node *value); /* words after a value */
-bool parse_is_unit_fraction(struct tok *t); /* \frac{\text{km}}{\text{h}} */
+bool parse_is_unit_fraction(struct tok *t);                    /* \frac{\text{km}}{\text{h}} */
 
 bool parse_starts_atom(const struct parser *p); /* could an implied factor stand here? */
 bool parse_enter(struct parser *p);             /* depth; false if too deep */

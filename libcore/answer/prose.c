@@ -373,8 +373,8 @@ static bool choice_at(struct str t, size_t i, const char *const *choices, size_t
 static bool comment_at(struct str t, size_t i)
 {
     static const char *const starts[] = {
-        "is correct", "is right", "is the correct", "is the right", "is the answer", "because ",
-        ", because ", "since ",   ", since ",
+        "is correct", "is right",   "is the correct", "is the right", "is the answer",
+        "because ",   ", because ", "since ",         ", since ",
     };
     for (size_t k = 0; k < sizeof starts / sizeof *starts; k++)
         if (fold_at(t, i, starts[k]))

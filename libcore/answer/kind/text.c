@@ -111,8 +111,7 @@ static bool same_letters(struct str word, const struct node *product)
     char letters[LETTERS_MAX];
     size_t n = 0;
     return letters_of(product, letters, &n) &&
-           (same_words(word, (struct str){letters, n}) ||
-            same_run(word, (struct str){letters, n}));
+           (same_words(word, (struct str){letters, n}) || same_run(word, (struct str){letters, n}));
 }
 
 static bool is_everything(struct compare *c, const struct node *x)
