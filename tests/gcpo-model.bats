@@ -140,3 +140,22 @@ setup() {
         run -0 gcpo-model diff "$d" "$d"
     done
 }
+
+@test "weights are mapped, not copied: info, diff and encode stay small, a rollout keeps what it packed" {
+    [ -x /usr/bin/time ] || skip "no /usr/bin/time"
+    ! gcpo-model -V -v | grep -q sanitize || skip "a sanitizer keeps what was freed"
+    peak() { /usr/bin/time -q -f %M "$@" 2>&1 > /dev/null | tail -n 1; } # kilobytes
+    gcpo-model init --vocab-from "$m" --vocab-size 60000 --hidden 512 --heads 8 --dtype bf16 --layers 1 --tied -o "$T/large"
+    stored=$(($(stat -c %s "$T/large/model.safetensors") / 1024))
+    [ "$stored" -gt 60000 ]
+    for command in "info" "info --digest" "diff $T/large"; do
+        kb=$(peak gcpo-model $command "$T/large")
+        [ "$kb" -lt $((stored / 2)) ] || { echo "$command: $kb KB of $stored KB"; false; }
+    done
+    echo 'some text' > "$T/text"
+    kb=$(peak gcpo-model encode "$T/large" "$T/text")
+    [ "$kb" -lt $((stored / 2)) ]
+    echo '{"prompt":"Hi"}' > "$T/prompt"
+    kb=$(peak gcpo-rollout -m "$T/large" -j 1 -n 1 --max-tokens 1 --plain "$T/prompt")
+    [ "$kb" -lt $((stored + stored * 7 / 10)) ] || { echo "rollout: $kb KB of $stored KB"; false; }
+}

@@ -279,3 +279,36 @@ CASES
         rm "$T/out"
     done
 }
+
+@test "prompt and --max-tokens together must fit into the model's context" {
+    prompt=$(printf 'a%.0s' $(seq 100))
+    n=$(jq -nc --arg p "$prompt" '{id: "p", prompt: $p}' | gcpo-rollout -m "$m" -n 0 --plain | jq '.prompt_tokens | length')
+    jq -nc --arg p "$prompt" '{id: "q", prompt: "a"}, {id: "p", prompt: $p}' > "$T/in"
+    gcpo-rollout -m "$m" -n 1 --plain --max-tokens $((512 - n)) --stop '<|im_end|>' "$T/in" > "$T/fits"
+    [ "$(jq -s 'map(.max_tokens) | unique' -c "$T/fits")" = "[$((512 - n))]" ]
+    run -65 --separate-stderr gcpo-rollout -m "$m" -n 1 --max-tokens $((513 - n)) -o "$T/out" "$T/in"
+    [ "$stderr" = "gcpo-rollout: $T/in:2: --max-tokens: $n tokens of prompt and $((513 - n)) of response exceed the model's context (at most 512 together)" ]
+    [ ! -e "$T/out" ]
+    gcpo-rollout -m "$m" -n 1 --max-tokens $((513 - n)) --reject "$T/no" --plain "$T/in" | jq -e '.id == "q"'
+    [ "$(jq -r .id "$T/no")" = p ]
+    gcpo-rollout -m "$m" -n 1 --plain "$T/in" | jq -se --argjson n "$n" '.[1].max_tokens == 512 - $n and (.[0].max_tokens > 512 - $n)'
+    jq -nc --arg p "$(seq -s: 300)" '{prompt: $p}' > "$T/long"
+    run -65 --separate-stderr gcpo-rollout -m "$m" -n 0 "$T/long"
+    [[ "$stderr" == "gcpo-rollout: $T/long:1: "*" tokens of prompt and 1 of response exceed the model's context (at most 512 together)" ]]
+}
+
+@test "a context scaled by the rotary factor is what the config says it is" {
+    context() {
+        rm -rf "$T/m"
+        cp -r "$m" "$T/m"
+        jq -c "$1" "$m/config.json" > "$T/m/config.json"
+        gcpo-model info --json "$T/m" | jq .context
+    }
+    [ "$(context .)" = 512 ]
+    [ "$(context '.rope_scaling = {type: "linear", factor: 4}')" = 2048 ]
+    [ "$(context '.rope_scaling = {type: "yarn", factor: 4, original_max_position_embeddings: 128}')" = 512 ]
+    [ "$(context '.rope_scaling = {type: "yarn", factor: 4, original_max_position_embeddings: 512}')" = 2048 ]
+    [ "$(context '.rope_scaling = {type: "yarn", factor: 2.5}')" = 1280 ]
+    [ "$(context '.rope_scaling = {rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64}')" = 512 ]
+    [ "$(context 'del(.rope_scaling) | del(.max_position_embeddings)')" = 32768 ]
+}

@@ -55,6 +55,7 @@ del(.prompt_tokens)	"prompt_tokens" is missing
 .responses[1].tokens[2] = 999	outside the vocabulary
 .responses[1].tokens[2] = -1	responses[1].tokens
 .responses[1].tokens = "x"	responses[1].tokens
+.responses[1].tokens = [range(0; 512) | 1] | .prompt_tokens = [1, 2]	responses[1]: 2 tokens of prompt and 512 of response exceed the model's context (at most 512 together)
 CASES
     run -64 gcpo-score "$T/groups"
     run -66 gcpo-score -m "$T/none" "$T/groups"

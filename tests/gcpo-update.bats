@@ -313,6 +313,7 @@ del(.responses[0].advantage)	"responses[0].advantage" is missing (run gcpo-advan
 .responses[1].logprobs |= .[1:]	"responses[1].logprobs" has
 .responses[1].tokens[0] = 100000	"responses[1].tokens[0]" is 100000 (the model has
 .prompt_tokens[1] = 99999	"prompt_tokens[1]" is 99999 (the model has
+.prompt_tokens = [range(0; 512) | 1]	responses[0]: 512 tokens of prompt and
 .responses[1].tokens[0] = -1	"responses[1].tokens[0]" is -1
 del(.responses[0].tokens)	"responses[0].tokens" is missing
 del(.prompt_tokens)	"prompt_tokens" is missing

@@ -16,7 +16,7 @@ static void fill_info(struct checkpoint *c)
         .dtype = dtype_option(weights_dtype(c->weights)),
         .n_params = c->layout.n,
         .vocab_size = m->vocab,
-        .context = m->context,
+        .context = config_positions(m),
         .n_layers = m->n_layers,
         .n_heads = m->n_heads,
         .n_kv_heads = m->n_kv_heads,
@@ -80,12 +80,12 @@ bool engine_inspect(const char *dir, struct engine_info *info, char digest[ENGIN
 
 /* ---- comparing ---- */
 
-enum { PIECE = 4096 };
+enum { PIECE = 1 << 16 }; /* elements compared at a time */
 
 static void compare(const struct checkpoint *a, const struct checkpoint *b, size_t param,
                     struct engine_delta *d)
 {
-    float x[PIECE], y[PIECE];
+    float *x = xmalloc(PIECE * sizeof *x), *y = xmalloc(PIECE * sizeof *y);
     double sum = 0;
     d->n = a->layout.params[param].n;
     d->name = a->layout.params[param].name;
@@ -94,6 +94,8 @@ static void compare(const struct checkpoint *a, const struct checkpoint *b, size
         size_t n = d->n - from < PIECE ? d->n - from : PIECE;
         weights_read(a->weights, param, from, n, x);
         weights_read(b->weights, param, from, n, y);
+        weights_release(a->weights, param, from, n);
+        weights_release(b->weights, param, from, n);
         for (size_t i = 0; i < n; i++) {
             if (memcmp(x + i, y + i, sizeof *x) == 0) /* also equal infinities and NaNs */
                 continue;
@@ -103,6 +105,8 @@ static void compare(const struct checkpoint *a, const struct checkpoint *b, size
             sum += delta;
         }
     }
+    free(x);
+    free(y);
     d->mean_abs = d->n ? sum / (double)d->n : 0;
 }
 

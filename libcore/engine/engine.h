@@ -58,7 +58,7 @@ struct engine_info {
     const char *dtype;  /* of the stored weights: "f32", "bf16", "f16" */
     uint64_t n_params;  /* a tied head counts once */
     int32_t vocab_size; /* of the config: rows of the head, at least the tokenizer's size */
-    int32_t context;    /* max_position_embeddings; advice, not enforced here */
+    int32_t context;    /* positions it is made for, scaling included; see engine_check_context */
     int32_t n_layers, n_heads, n_kv_heads, head_dim, hidden, ff;
     bool tied;
     int32_t bos;                 /* -1: none */
@@ -83,6 +83,11 @@ const char *engine_digest(const struct engine *g);
 
 /* What engine_open used, for the provenance line: "cpu avx512", "ref", ...  */
 const char *engine_device(const struct engine *g);
+
+/* ERR_DATA unless prompt and response fit into the model's context and ENGINE_POSITIONS_MAX.
+ * The functions below do not ask: beyond its context a model still computes, only badly. */
+bool engine_check_context(const struct engine_info *i, size_t n_prompt, size_t n_response,
+                          struct err *e) MUST_CHECK;
 
 /* The same facts and digest without loading the weights (they are mapped).
  * digest may be NULL: then the weights are not read at all. */

@@ -52,6 +52,18 @@ bool check_ids(const struct engine_info *i, const int32_t *ids, size_t n, const 
 
 /* ---- checks ---- */
 
+bool engine_check_context(const struct engine_info *i, size_t n_prompt, size_t n_response,
+                          struct err *e)
+{
+    size_t most = i->context < ENGINE_POSITIONS_MAX ? (size_t)i->context : ENGINE_POSITIONS_MAX;
+    return (n_prompt <= most && n_response <= most - n_prompt) ||
+           err_set(
+               e, ERR_DATA,
+               "%zu tokens of prompt and %zu of response exceed the model's context (at most %zu "
+               "together)",
+               n_prompt, n_response, most);
+}
+
 bool check_options(const struct engine *g, const struct gen_options *o, struct err *e)
 {
     int32_t v = g->c.info.vocab_size;
@@ -154,7 +166,7 @@ bool engine_need_runner(struct engine *g, size_t batch, struct err *e)
             bytes_text(used + page, need), bytes_text(g->limit, limit));
     }
     uint64_t pages = (g->limit - used) / page;
-    uint64_t context = g->c.config.context < 4096 ? 4096 : (uint64_t)g->c.config.context;
+    uint64_t context = g->c.info.context < 4096 ? 4096 : (uint64_t)g->c.info.context;
     uint64_t useful = 2 * batch * pages_for((size_t)context) + 1;
     pages = pages < useful ? pages : useful;
     pages = pages < INT32_MAX / 4 ? pages : INT32_MAX / 4;

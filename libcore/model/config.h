@@ -67,6 +67,11 @@ void config_print(const struct model_config *c, const char *dtype, struct buf *c
 /* A config.json with the stored type replaced ("torch_dtype" and "dtype"), the rest to the byte. */
 void config_with_dtype(struct str config, const char *dtype, struct buf *out);
 
+/* Positions that the model can take: max_position_embeddings as the config states it, which
+ * under llama3 is the scaled context already; a linear factor multiplies it, and under yarn
+ * it is at least the original context times the factor. */
+int32_t config_positions(const struct model_config *c);
+
 /* Angular frequencies of the head_dim / 2 pairs, radians per position.  Pair i
  * rotates dimensions i and i + head_dim / 2.  Returns the factor of cos and sin. */
 double rope_frequencies(const struct model_config *c, double *frequency);

@@ -35,9 +35,9 @@ static void load_matrix(struct model *m, struct weight *w, const struct weights 
             size_t n = p->rows - row < step ? p->rows - row : step;
             weights_read(files, i, row * p->cols, n * p->cols, piece);
             m->b->op->weight_load(m->b, w, at + row, n, piece);
+            weights_release(files, i, row * p->cols, n * p->cols);
         }
         at += p->rows;
-        weights_release(files, i);
     }
 }
 
@@ -159,8 +159,8 @@ static bool load_masters(struct model *m, const struct weights *files, struct er
             weights_read(files, i, from, n, piece);
             m->b->op->upload(m->b, m->masters + l->params[i].offset + from, piece,
                              n * sizeof *piece);
+            weights_release(files, i, from, n);
         }
-        weights_release(files, i);
     }
     free(piece);
     return true;

@@ -1,5 +1,5 @@
-/* rope.c - the frequencies of rotary positions under the scalings of
- * transformers' modeling_rope_utils, in double. */
+/* rope.c - rotary positions under the scalings of transformers' modeling_rope_utils: how many
+ * there are, and their frequencies in double. */
 #include "model/config.h"
 
 #include <math.h>
@@ -14,6 +14,16 @@ static double llama3(double f, const struct rope *r)
         return f / r->factor;
     double s = (r->original / wavelength - r->low) / (r->high - r->low);
     return (1 - s) * f / r->factor + s * f;
+}
+
+int32_t config_positions(const struct model_config *c)
+{
+    double n = c->context;
+    if (c->rope.kind == ROPE_LINEAR)
+        n *= c->rope.factor;
+    else if (c->rope.kind == ROPE_YARN)
+        n = fmax(n, c->rope.original * c->rope.factor);
+    return n < INT32_MAX ? (int32_t)fmax(n, 1) : INT32_MAX;
 }
 
 /* The dimension whose wavelength fits `rotations` times into the original context. */

@@ -106,6 +106,19 @@ static bool open_files(struct weights *w, const char *dir, struct err *e)
 
 /* ---- tensors ---- */
 
+/* What is read once from end to end is read in pieces of so many elements, and let go. */
+enum { PIECE = 1 << 20 };
+
+static void release(const struct st_tensor *t, size_t from, size_t n)
+{
+    size_t size = dtype_bytes(t->dtype);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)t->data;
+    uintptr_t begin = (at + from * size) / page * page,
+              end = (at + (from + n) * size) / page * page;
+    if (end > begin)
+        madvise((void *)begin, end - begin, MADV_DONTNEED); /* advice: failure changes nothing */
+}
+
 /* Buffers that old software stored beside the weights and that are recomputed. */
 static bool is_ignored(struct str name)
 {
@@ -170,8 +183,16 @@ static bool find_params(struct weights *w, struct err *e)
 static bool check_tied_head(const struct weights *w, const struct st_tensor *head, struct err *e)
 {
     const struct st_tensor *embed = w->tensors[w->layout->embed];
-    if (head->dtype == embed->dtype && head->bytes == embed->bytes &&
-        memcmp(head->data, embed->data, head->bytes) == 0)
+    size_t size = dtype_bytes(embed->dtype);
+    bool same = head->dtype == embed->dtype && head->n_dims == embed->n_dims &&
+                memcmp(head->shape, embed->shape, sizeof head->shape) == 0;
+    for (size_t from = 0, n; same && from < head->n; from += n) {
+        n = head->n - from < PIECE ? head->n - from : PIECE;
+        same = memcmp(head->data + from * size, embed->data + from * size, n * size) == 0;
+        release(head, from, n);
+        release(embed, from, n);
+    }
+    if (same)
         return true;
     return err_set(e, ERR_DATA,
                    "tie_word_embeddings is true but lm_head.weight differs from "
@@ -262,14 +283,19 @@ void weights_read(const struct weights *w, size_t param, size_t from, size_t n, 
     dtype_to_f32(t->dtype, t->data + from * dtype_bytes(t->dtype), out, n);
 }
 
-void weights_release(const struct weights *w, size_t param)
+void weights_release(const struct weights *w, size_t param, size_t from, size_t n)
 {
-    const struct st_tensor *t = weights_tensor(w, param);
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)t->data + page - 1) / page * page;
-    uintptr_t to = ((uintptr_t)t->data + t->bytes) / page * page;
-    if (to > from)
-        madvise((void *)from, to - from, MADV_DONTNEED); /* only advice: failure changes nothing */
+    release(weights_tensor(w, param), from, n);
+}
+
+static void hash_tensor(XXH3_state_t *h, const struct st_tensor *t)
+{
+    size_t size = dtype_bytes(t->dtype);
+    for (size_t from = 0; from < t->n; from += PIECE) {
+        size_t n = t->n - from < PIECE ? t->n - from : PIECE;
+        XXH3_128bits_update(h, t->data + from * size, n * size);
+        release(t, from, n);
+    }
 }
 
 void weights_digest(const struct weights *w, const struct model_config *c, char out[WEIGHTS_DIGEST])
@@ -290,8 +316,7 @@ void weights_digest(const struct weights *w, const struct model_config *c, char 
     for (size_t i = 0; i < w->layout->n_params; i++) {
         unsigned char type = (unsigned char)w->tensors[i]->dtype;
         XXH3_128bits_update(h, &type, 1);
-        XXH3_128bits_update(h, w->tensors[i]->data, w->tensors[i]->bytes);
-        weights_release(w, i);
+        hash_tensor(h, w->tensors[i]);
     }
     XXH128_hash_t d = XXH3_128bits_digest(h);
     XXH3_freeState(h);

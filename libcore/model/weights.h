@@ -33,8 +33,9 @@ const struct st_tensor *weights_tensor(const struct weights *w, size_t param);
 /* Elements [from, from + n) of a parameter as f32, exactly. */
 void weights_read(const struct weights *w, size_t param, size_t from, size_t n, float *out);
 
-/* The pages of a parameter's file may leave the memory; reading it again brings them back. */
-void weights_release(const struct weights *w, size_t param);
+/* Elements [from, from + n) have been read: the pages of the file up to their end may leave the
+ * memory.  Reading them again brings them back. */
+void weights_release(const struct weights *w, size_t param, size_t from, size_t n);
 
 /* Hash of the configuration and the stored values, parameter by parameter. */
 void weights_digest(const struct weights *w, const struct model_config *c,

@@ -23,7 +23,7 @@ struct rollout {
     struct buf line; /* of the provenance */
     struct buf head; /* of the segment at hand */
     struct pending *unused, *all;
-    bool segment_done, resumable, warned;
+    bool segment_done, resumable;
 
     /* What a killed run left: hashes of its groups.  While prompts are compared with
      * them their lines are gathered, to be read again if one is another. */
@@ -233,16 +233,6 @@ static bool put_aside(struct rollout *r, struct str line, struct err *e)
     return writer_line(r->reject, line, e);
 }
 
-static void warn_of_context(struct rollout *r, const struct pending *p)
-{
-    if (r->warned || r->info.context <= 0 ||
-        p->n_prompt + r->o->max_tokens <= (uint64_t)r->info.context)
-        return;
-    r->warned = true;
-    log_warn("a prompt of %zu tokens with --max-tokens %llu exceeds the model's context of %d",
-             p->n_prompt, (unsigned long long)r->o->max_tokens, (int)r->info.context);
-}
-
 /* The next prompt of the segment that has no group yet; NULL: there are no more, or
  * *e is set. */
 static struct pending *next_prompt(struct rollout *r, struct err *e)
@@ -252,16 +242,14 @@ static struct pending *next_prompt(struct rollout *r, struct err *e)
     bool again = true;
     while (again && next_line(r, &line, e)) {
         bool kept;
-        if (!pending_read(p, r->prompter, r->o, r->info.vocab_size, line, e)) {
+        if (!pending_read(p, r->prompter, r->o, &r->info, line, e)) {
             again = put_aside(r, line, e);
             continue;
         }
         bool comparing = r->compared < r->n_kept;
         again = is_kept(r, p, line, &kept, e);
-        if (again && !kept && !comparing) {
-            warn_of_context(r, p);
+        if (again && !kept && !comparing)
             return p;
-        }
     }
     put_back(r, p);
     return NULL;
@@ -279,7 +267,7 @@ static bool next_request(void *arg, struct gen_request *q, struct err *e)
                               .key = p->key,
                               .round = p->round,
                               .first_sample = (uint32_t)r->o->first_sample,
-                              .max_tokens = (size_t)r->o->max_tokens,
+                              .max_tokens = p->max_tokens,
                               .user = p};
     return true;
 }

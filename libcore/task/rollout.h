@@ -16,6 +16,7 @@ struct rollout_options {
     bool plain;
     uint64_t n; /* responses per prompt; 0: prompts are rendered, nothing is sampled */
     uint64_t max_tokens, first_sample;
+    bool max_tokens_given; /* else it is less where the model's context leaves less */
     uint64_t round;
     bool round_given;     /* else the record's own round, or 0 */
     struct opt_list stop; /* further tokens that end a response */

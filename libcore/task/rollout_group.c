@@ -17,24 +17,34 @@ static bool read_round(struct pending *p, const struct rollout_options *o, struc
     return true;
 }
 
-static bool check_prompt(const struct pending *p, const struct rollout_options *o,
-                         int32_t vocab_size, struct err *e)
+/* A limit that was asked for must fit into the model's context behind the prompt; the default
+ * gives way to it. */
+static bool choose_length(struct pending *p, const struct rollout_options *o,
+                          const struct engine_info *info, struct err *e)
+{
+    p->max_tokens = o->max_tokens;
+    if (!engine_check_context(info, p->n_prompt, 1, e))
+        return false;
+    size_t room = (size_t)info->context - p->n_prompt;
+    if (!o->max_tokens_given && p->max_tokens > room)
+        p->max_tokens = room;
+    return engine_check_context(info, p->n_prompt, p->max_tokens, e) || err_at(e, "--max-tokens: ");
+}
+
+static bool check_prompt(const struct pending *p, const struct engine_info *info, struct err *e)
 {
     if (p->n_prompt == 0)
         return err_set(e, ERR_DATA, "the prompt has no tokens");
-    if (p->n_prompt + o->max_tokens > ENGINE_POSITIONS_MAX)
-        return err_set(e, ERR_DATA, "the prompt has %zu tokens: with --max-tokens more than %d",
-                       p->n_prompt, ENGINE_POSITIONS_MAX);
     for (size_t i = 0; i < p->n_prompt; i++)
-        if (p->prompt[i] >= vocab_size)
+        if (p->prompt[i] >= info->vocab_size)
             return err_set(e, ERR_DATA,
                            "\"prompt_tokens[%zu]\" is outside the vocabulary (seen %d, size %d)", i,
-                           (int)p->prompt[i], (int)vocab_size);
+                           (int)p->prompt[i], (int)info->vocab_size);
     return true;
 }
 
 bool pending_read(struct pending *p, struct prompter *prompter, const struct rollout_options *o,
-                  int32_t vocab_size, struct str line, struct err *e)
+                  const struct engine_info *info, struct str line, struct err *e)
 {
     struct arena *a = &p->arena;
     struct object *top = &p->group.top;
@@ -43,14 +53,15 @@ bool pending_read(struct pending *p, struct prompter *prompter, const struct rol
     line = (struct str){arena_strdup(a, line.p, line.n), line.n};
     if (!group_parse(&p->group, a, line, e) ||
         !prompter_render(prompter, &p->group, &text, &p->prompt, &p->n_prompt, e) ||
-        !group_id(&p->group, &id, e) || !read_round(p, o, e) || !check_prompt(p, o, vocab_size, e))
+        !group_id(&p->group, &id, e) || !read_round(p, o, e) || !check_prompt(p, info, e) ||
+        !choose_length(p, o, info, e))
         return false;
     p->key = group_key(id);
     if (object_is_null(top, F_ID))
         object_set(a, top, F_ID, raw_string(a, id));
     object_set(a, top, F_ROUND, raw_count(a, p->round));
     object_set(a, top, F_PROMPT_TOKENS, raw_tokens(a, p->prompt, p->n_prompt));
-    object_set(a, top, F_MAX_TOKENS, raw_count(a, o->max_tokens));
+    object_set(a, top, F_MAX_TOKENS, raw_count(a, p->max_tokens));
     /* Later programs do not see the rendered prompt: a response that never closes
      * the thought opened there has no answer. */
     if (prompt_opens_thought(text))

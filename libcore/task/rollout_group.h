@@ -12,6 +12,7 @@ struct pending {
     size_t n_prompt;
     uint64_t key;
     uint32_t round;
+    size_t max_tokens;
     struct pending *next;  /* of a list of unused ones */
     struct pending *older; /* of all */
 };
@@ -19,7 +20,7 @@ struct pending {
 /* Reads a line and renders its prompt; sets id, round, prompt_tokens, max_tokens and
  * first_sample in the group. */
 bool pending_read(struct pending *p, struct prompter *prompter, const struct rollout_options *o,
-                  int32_t vocab_size, struct str line, struct err *e) MUST_CHECK;
+                  const struct engine_info *info, struct str line, struct err *e) MUST_CHECK;
 
 /* The samples become the group's responses. */
 void pending_fill(struct pending *p, const struct tokenizer *t, const struct gen_group *samples);

@@ -55,6 +55,9 @@ static bool map(void *ctx, struct filter_item *it, struct err *e)
         return err_set(e, ERR_DATA,
                        "\"prompt_tokens\" is missing or empty (what did the model see?)");
     eg.prompt = prompt;
+    for (size_t i = 0; i < g->n_responses; i++)
+        if (rows[i].n && !engine_check_context(engine_info(s->engine), eg.n_prompt, rows[i].n, e))
+            return err_at(e, "responses[%zu]: ", i);
     if (!engine_score(s->engine, &eg, 1, e))
         return false;
     for (size_t i = 0; i < g->n_responses; i++) {

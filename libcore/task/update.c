@@ -61,7 +61,7 @@ static bool check_model(const struct update_run *u, struct err *e)
                            u->o->model, theirs, mine);
         log_info("off-policy: the rollouts are of model %s, this one is %s", theirs, mine);
     }
-    return update_check_tokens(&u->step, trainer_info(u->trainer)->vocab_size, e);
+    return update_check_tokens(&u->step, trainer_info(u->trainer), e);
 }
 
 /* ---- the state of training ---- */

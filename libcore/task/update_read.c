@@ -6,6 +6,7 @@
 #include "stream/provenance.h"
 #include "stream/reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -301,25 +302,36 @@ void update_free(struct update_step *s)
     arena_free(&s->arena);
 }
 
-bool update_check_tokens(const struct update_step *s, int32_t vocab_size, struct err *e)
+static bool check_ids(const int32_t *ids, size_t n, const char *where, int32_t vocab_size,
+                      struct err *e)
 {
-    for (size_t k = 0; k < s->n; k++) {
-        const struct update_group *g = &s->groups[k];
-        for (size_t i = 0; i < g->n_prompt; i++)
-            if (g->prompt[i] >= vocab_size) {
-                err_set(e, ERR_DATA, "\"prompt_tokens[%zu]\" is %d (the model has %d ids)", i,
-                        (int)g->prompt[i], (int)vocab_size);
-                return update_at(g, e);
-            }
-        for (size_t r = 0; r < g->n_rows; r++)
-            for (size_t i = 0; i < g->rows[r].n; i++)
-                if (g->rows[r].tokens[i] >= vocab_size) {
-                    err_set(e, ERR_DATA,
-                            "\"responses[%zu].tokens[%zu]\" is %d (the model has %d "
-                            "ids)",
-                            r, i, (int)g->rows[r].tokens[i], (int)vocab_size);
-                    return update_at(g, e);
-                }
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] >= vocab_size)
+            return err_set(e, ERR_DATA, "\"%stokens[%zu]\" is %d (the model has %d ids)", where, i,
+                           (int)ids[i], (int)vocab_size);
+    return true;
+}
+
+static bool check_group(const struct update_group *g, const struct engine_info *info, struct err *e)
+{
+    if (!check_ids(g->prompt, g->n_prompt, "prompt_", info->vocab_size, e))
+        return false;
+    for (size_t r = 0; r < g->n_rows; r++) {
+        const struct update_row *row = &g->rows[r];
+        char where[64];
+        snprintf(where, sizeof where, "responses[%zu].", r);
+        if (!check_ids(row->tokens, row->n, where, info->vocab_size, e))
+            return false;
+        if (row->n > 0 && !engine_check_context(info, g->n_prompt, row->n, e))
+            return err_at(e, "responses[%zu]: ", r);
     }
+    return true;
+}
+
+bool update_check_tokens(const struct update_step *s, const struct engine_info *info, struct err *e)
+{
+    for (size_t k = 0; k < s->n; k++)
+        if (!check_group(&s->groups[k], info, e))
+            return update_at(&s->groups[k], e);
     return true;
 }

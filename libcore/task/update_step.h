@@ -61,8 +61,9 @@ bool update_read(const struct update_options *o, char *const *files, struct upda
                  struct err *e) MUST_CHECK;
 void update_free(struct update_step *s);
 
-/* Ids inside the vocabulary, or ERR_DATA with the record's name. */
-bool update_check_tokens(const struct update_step *s, int32_t vocab_size, struct err *e) MUST_CHECK;
+/* Ids inside the vocabulary and sequences inside the context, or ERR_DATA with the record's name. */
+bool update_check_tokens(const struct update_step *s, const struct engine_info *info,
+                         struct err *e) MUST_CHECK;
 
 /* Puts "FILE:LINE: record ID: " in front of an error that is set.  Returns false. */
 bool update_at(const struct update_group *g, struct err *e);
