@@ -112,9 +112,9 @@ static void trie_add(struct trie *t, struct str pattern, int32_t token)
         t->nodes[node].token = token;
 }
 
-bool added_add(struct added *a, const struct added_token *t, struct str pattern, struct err *e)
+bool added_add(struct added *a, const struct added_token *t, struct err *e)
 {
-    if (t->content.n > ADDED_BYTES_MAX || pattern.n > ADDED_BYTES_MAX)
+    if (t->content.n > ADDED_BYTES_MAX || t->pattern.n > ADDED_BYTES_MAX)
         return err_set(e, ERR_DATA, "added_tokens: a token of %zu bytes (at most %d)", t->content.n,
                        ADDED_BYTES_MAX);
     uint32_t *slot = slot_of(a, t->content);
@@ -129,7 +129,8 @@ bool added_add(struct added *a, const struct added_token *t, struct str pattern,
     struct added_token *copy = &a->tokens[a->n];
     *copy = *t;
     copy->content.p = arena_strdup(&a->text, t->content.p, t->content.n);
-    trie_add(&a->tries[t->normalized], pattern, (int32_t)a->n++);
+    copy->pattern.p = arena_strdup(&a->text, t->pattern.p, t->pattern.n);
+    trie_add(&a->tries[t->normalized], t->pattern, (int32_t)a->n++);
     *slot = (uint32_t)a->n;
     return true;
 }

@@ -18,6 +18,8 @@ enum {
 
 struct added_token {
     struct str content;
+    struct str pattern; /* what is found in a text, and what the token decodes to: the content, or
+                         * its normalised form; not empty */
     int32_t id;
     bool special;
     bool normalized;     /* found in the normalised text, by its normalised content */
@@ -30,10 +32,8 @@ struct added;
 struct added *added_new(void);
 void added_free(struct added *a); /* accepts NULL */
 
-/* Copies *t; content that is there already is left as it is.  pattern: the text to
- * be found (the content, or its normalised form), not empty. */
-bool added_add(struct added *a, const struct added_token *t, struct str pattern,
-               struct err *e) MUST_CHECK;
+/* Copies *t; content that is there already is left as it is. */
+bool added_add(struct added *a, const struct added_token *t, struct err *e) MUST_CHECK;
 
 size_t added_count(const struct added *a);
 const struct added_token *added_at(const struct added *a, size_t i);

@@ -139,6 +139,15 @@ static bool read_hex(struct rewrite *w, size_t min, size_t max, uint32_t *c)
     return n >= min && *c < UNICODE_END;
 }
 
+/* Oniguruma, whose patterns these are, counts the numbers of Latin-1 among its word characters,
+ * and no other ones that are no digits. */
+static void add_latin1_numbers(struct charset *s)
+{
+    charset_add(s, 0xB2, 0xB3);
+    charset_add(s, 0xB9, 0xB9);
+    charset_add(s, 0xBC, 0xBE);
+}
+
 /* A class letter's set; false if the letter is none. */
 static bool read_class_letter(char letter, struct charset *s)
 {
@@ -149,6 +158,7 @@ static bool read_class_letter(char letter, struct charset *s)
     case 'w':
         charset_add_matching(&one, unicode_is_alphabetic, UNICODE_END);
         charset_add_categories(&one, 1u << CAT_ND | 1u << CAT_PC);
+        add_latin1_numbers(&one);
         break;
     default: return false;
     }

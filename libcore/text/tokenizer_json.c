@@ -100,6 +100,7 @@ static bool read_added_token(struct tokenizer *t, struct str json, struct arena 
         return true;
     struct added_token token = {
         .content = content,
+        .pattern = content,
         .id = id_of_added(t, content),
         .special = get_flag(json, "special"),
         .normalized = get_flag(json, "normalized"),
@@ -111,12 +112,11 @@ static bool read_added_token(struct tokenizer *t, struct str json, struct arena 
         return err_set(e, ERR_DATA, "added_tokens: \"%.*s\" would get the id %d of another token",
                        STR_ARG(content), (int)token.id);
     struct buf normal = {0};
-    struct str pattern = content;
     if (token.normalized && t->nfc) {
         unicode_nfc(content, &normal, NULL, 0);
-        pattern = buf_str(&normal);
+        token.pattern = buf_str(&normal);
     }
-    bool ok = added_add(t->added, &token, pattern, e);
+    bool ok = added_add(t->added, &token, e);
     buf_free(&normal);
     t->size = token.id >= t->size ? token.id + 1 : t->size;
     t->last_added = token.id > t->last_added ? token.id : t->last_added;
@@ -149,13 +149,13 @@ static void index_tokens(struct tokenizer *t)
         bpe_bytes(t->bpe, id, &t->bytes[id]);
     size_t total = 0, count = added_count(t->added);
     for (size_t i = 0; i < count; i++)
-        total += added_at(t->added, i)->content.n;
+        total += added_at(t->added, i)->pattern.n;
     buf_reserve(&t->added_bytes, total + 1); /* so that slices of it stay where they are */
     for (size_t i = 0; i < count; i++) {
         const struct added_token *k = added_at(t->added, i);
         size_t at = t->added_bytes.n;
-        if (!bpe_spelling(k->content, &t->added_bytes))
-            buf_putstr(&t->added_bytes, k->content);
+        if (!bpe_spelling(k->pattern, &t->added_bytes))
+            buf_putstr(&t->added_bytes, k->pattern);
         t->bytes[k->id] = (struct str){t->added_bytes.p + at, t->added_bytes.n - at};
         t->added_by_id[k->id] = k;
     }

@@ -39,6 +39,8 @@ static void matches_sets(void)
     CHECK_STR(matches(&b, "\\p{^L}\\x{4e2d}\\u4E2D", "1\xE4\xB8\xAD\xE4\xB8\xAD"),
               "1\xE4\xB8\xAD\xE4\xB8\xAD");
     CHECK_STR(matches(&b, "[\\]\\-a]+", "]-a"), "]-a");
+    CHECK_STR(matches(&b, "\\w+", "a_1\xC2\xB2-\xC3\xA9\xE2\x81\xB4\xC2\xBD!"),
+              "a_1\xC2\xB2|\xC3\xA9|\xC2\xBD"); /* of the superscripts only Latin-1's */
     CHECK_STR(matches(&b, ".+", "a\xC3\xA9\nb\r"), "a\xC3\xA9|b\r");
     buf_free(&b);
 }

@@ -285,6 +285,28 @@ static void refuses_what_it_cannot_do(void)
     }
 }
 
+/* What stands for a normalised token is its normal form, read as bytes like any token's. */
+static void decodes_normal_forms(void)
+{
+    struct err e = ERR_NONE;
+    struct buf out = {0};
+    struct tokenizer *k =
+        tokenizer_parse(STR("{\"normalizer\":{\"type\":\"NFC\"},\"added_tokens\":["
+                            "{\"content\":\"e\\u0301x\",\"normalized\":true},"
+                            "{\"content\":\"e\\u0301y\",\"normalized\":false},"
+                            "{\"content\":\"e\\u0301 z\",\"normalized\":true}],"
+                            "\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}" REST),
+                        &e);
+    CHECK(k != NULL);
+    tokenizer_decode(k, (int32_t[]){1, 2, 3}, 3, false, &out);
+    CHECK_STR(buf_cstr(&out), "\xEF\xBF\xBDx"
+                              "e\xCC\x81y"
+                              "\xC3\xA9 z");
+    CHECK_INT(tokenizer_find(k, STR("e\xCC\x81x")), 1);
+    buf_free(&out);
+    tokenizer_close(k);
+}
+
 static void says_which_byte_has_no_token(void)
 {
     struct err e = ERR_NONE;
@@ -310,6 +332,7 @@ int main(void)
         {"merges as a scan does", merges_as_a_scan_does},
         {"survives pieces of a megabyte", survives_long_pieces},
         {"decodes as a stream", decodes_as_a_stream},
+        {"decodes normal forms", decodes_normal_forms},
         {"knows its tokens", knows_its_tokens},
         {"refuses what it cannot do", refuses_what_it_cannot_do},
         {"says which byte has no token", says_which_byte_has_no_token},
