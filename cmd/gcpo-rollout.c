@@ -2,10 +2,12 @@
 #include "base/log.h"
 #include "task/rollout.h"
 
-#include <string.h>
+#include <stdio.h>
 
-static const char *const precisions[] = {"exact", "bf16", NULL};
-static const char *const kvs[] = {"f32", "bf16", NULL};
+static void version(void)
+{
+    printf("%s\n", engine_devices());
+}
 
 int main(int argc, char **argv)
 {
@@ -15,7 +17,7 @@ int main(int argc, char **argv)
         .max_tokens = 1024,
         .gen = {.temperature = 1, .top_p = 1, .repetition_penalty = 1}};
     uint64_t top_k = 0, batch = 0, threads = 0;
-    const char *precision = "exact", *kv = "f32";
+    const char *precision = NULL, *kv = NULL;
     const struct opt opts[] = {
         OPT_HEADING("Sampling"),
         OPT_MODEL(&o.model),
@@ -62,9 +64,11 @@ int main(int argc, char **argv)
          .max = UINT64_MAX,
          .neutral = true,
          .help = "bytes to use, weights included; 0: most of what the machine has"},
-        OPT_NEUTRAL(0, "device", "NAME", &o.engine.device, "cpu, cuda, cuda:N, ref"),
-        OPT_CHOICE(0, "precision", &precision, precisions, "of the products"),
-        OPT_CHOICE(0, "kv", &kv, kvs, "of cached keys and values"),
+        OPT_DEVICE(&o.engine.device),
+        OPT_CHOICE(0, "precision", &precision, engine_precision_names,
+                   "of products; default: bf16 on a GPU, else exact"),
+        OPT_CHOICE(0, "kv", &kv, engine_kv_names,
+                   "of cached keys and values; default: bf16 with bf16 on a GPU, else f32"),
         OPT_HEADING("Input and output"),
         OPT_OUTPUT(&o.out),
         OPT_PLAIN(&o.plain),
@@ -75,15 +79,16 @@ int main(int argc, char **argv)
     };
     const struct opt_spec spec = {
         "[prompts ...]", "sample groups of responses to prompts", opts,
-        .footer = "With -o, a run that was killed goes on behind its last whole group."};
+        .footer = "With -o, a run that was killed goes on behind its last whole group.",
+        .version = version};
     char **files = opt_parse(argc, argv, &spec);
     if (!o.model)
         opt_misuse("which model? (-m DIR)");
     o.gen.top_k = (int32_t)top_k;
     o.gen.batch = (size_t)batch;
     o.engine.threads = (size_t)threads;
-    o.engine.precision = strcmp(precision, "bf16") == 0 ? ENGINE_BF16 : ENGINE_EXACT;
-    o.engine.kv = strcmp(kv, "bf16") == 0 ? ENGINE_KV_BF16 : ENGINE_KV_F32;
+    o.engine.precision = engine_precision_of(precision);
+    o.engine.kv = engine_kv_of(kv);
     o.opts = opts;
 
     struct err e = ERR_NONE;

@@ -2,17 +2,20 @@
 #include "base/log.h"
 #include "task/scoring.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static const char *const precisions[] = {"exact", "bf16", NULL};
-static const char *const kvs[] = {"f32", "bf16", NULL};
+static void version(void)
+{
+    printf("%s\n", engine_devices());
+}
 
 int main(int argc, char **argv)
 {
     struct scoring_options o = {0};
     struct filter f = {0};
     uint64_t threads = 0;
-    const char *as = scoring_as_names[SCORING_LOGPROBS], *precision = "exact", *kv = "f32";
+    const char *as = scoring_as_names[SCORING_LOGPROBS], *precision = NULL, *kv = NULL;
     const struct opt opts[] = {
         OPT_HEADING("Scoring"),
         OPT_MODEL(&o.model),
@@ -27,9 +30,11 @@ int main(int argc, char **argv)
          .max = UINT64_MAX,
          .neutral = true,
          .help = "bytes to use, weights included; 0: most of what the machine has"},
-        OPT_NEUTRAL(0, "device", "NAME", &o.engine.device, "cpu, cuda, cuda:N, ref"),
-        OPT_CHOICE(0, "precision", &precision, precisions, "of the products"),
-        OPT_CHOICE(0, "kv", &kv, kvs, "of cached keys and values"),
+        OPT_DEVICE(&o.engine.device),
+        OPT_CHOICE(0, "precision", &precision, engine_precision_names,
+                   "of products; default: bf16 on a GPU, else exact"),
+        OPT_CHOICE(0, "kv", &kv, engine_kv_names,
+                   "of cached keys and values; default: bf16 with bf16 on a GPU, else f32"),
         OPT_HEADING("Input and output"),
         OPT_OUTPUT(&f.io.out),
         OPT_PLAIN(&f.io.plain),
@@ -37,15 +42,15 @@ int main(int argc, char **argv)
         OPT_END,
     };
     const struct opt_spec spec = {"[groups ...]", "log-probabilities of given responses", opts,
-                                  .footer = NULL};
+                                  .version = version};
     char **files = opt_parse(argc, argv, &spec);
     if (!o.model)
         opt_misuse("which model? (-m DIR)");
     o.as = strcmp(as, scoring_as_names[SCORING_LOGPROBS]) == 0 ? SCORING_LOGPROBS
                                                                : SCORING_REF_LOGPROBS;
     o.engine.threads = (size_t)threads;
-    o.engine.precision = strcmp(precision, "bf16") == 0 ? ENGINE_BF16 : ENGINE_EXACT;
-    o.engine.kv = strcmp(kv, "bf16") == 0 ? ENGINE_KV_BF16 : ENGINE_KV_F32;
+    o.engine.precision = engine_precision_of(precision);
+    o.engine.kv = engine_kv_of(kv);
     f.opts = opts;
 
     struct err e = ERR_NONE;

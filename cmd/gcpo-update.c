@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "task/update.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,6 @@ enum { SWITCHES_MAX = 40 };
 static const char *const decay_names[] = {"constant", "linear", "cosine", NULL};
 static const char *const old_names[] = {"recorded", "recompute", NULL};
 static const char *const shuffle_names[] = {"groups", "sequences", NULL};
-static const char *const precision_names[] = {"exact", "bf16", NULL};
-static const char *const kv_names[] = {"f32", "bf16", NULL};
 
 struct arguments {
     struct update_options o;
@@ -85,6 +84,11 @@ static void settle(struct arguments *a)
         opt_misuse("--decay %s needs --decay-steps above --warmup", a->decay);
 }
 
+static void version(void)
+{
+    printf("%s\n", engine_devices());
+}
+
 int main(int argc, char **argv)
 {
     struct arguments a = defaults();
@@ -133,10 +137,10 @@ int main(int argc, char **argv)
                    "write nothing; print gradients by source and preset"),
         OPT_LIST(0, "compare", "NAME", &o->compare, "presets that a dry run compares; else all"),
         OPT_HEADING("Machine"),
-        OPT_NEUTRAL(0, "device", "NAME", &a.device, "cpu, ref, cuda or cuda:N"),
-        OPT_CHOICE(0, "precision", &o->precision, precision_names,
+        OPT_DEVICE(&a.device),
+        OPT_CHOICE(0, "precision", &o->precision, engine_precision_names,
                    "of products; else the rollouts'"),
-        OPT_CHOICE(0, "kv", &o->kv, kv_names, "of keys and values; else the rollouts'"),
+        OPT_CHOICE(0, "kv", &o->kv, engine_kv_names, "of keys and values; else the rollouts'"),
         OPT_SIZE(0, "memory", "SIZE", &o->trainer.engine.memory_bytes, 0, UINT64_MAX,
                  "all that may be used; 0: most of what is free"),
         OPT_THREADS(&a.threads),
@@ -149,7 +153,8 @@ int main(int argc, char **argv)
     memcpy(opts + n, last, sizeof last);
     const struct opt_spec spec = {
         "[groups ...]", "train a model on groups with advantages", opts,
-        .footer = "Switches under Objective override the preset one by one (gcpo-objectives(7))."};
+        .footer = "Switches under Objective override the preset one by one (gcpo-objectives(7)).",
+        .version = version};
     char **files = opt_parse(argc, argv, &spec);
     settle(&a);
     o->opts = opts;

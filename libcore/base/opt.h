@@ -116,6 +116,9 @@ struct opt {
         .value = (uint64_t *){v}, .min = 0, .max = 1024,                                           \
         .help = "threads; 0 is one per processor", .neutral = true                                 \
     }
+#define OPT_DEVICE(v)                                                                              \
+    OPT_NEUTRAL(0, "device", "NAME", v,                                                            \
+                "auto, cpu, cuda, cuda:N or ref; auto: a GPU if there is one")
 #define OPT_MODEL(v) OPT_NEUTRAL('m', "model", "DIR", v, "model directory (Hugging Face layout)")
 
 struct opt_spec {

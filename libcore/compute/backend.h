@@ -16,16 +16,21 @@
 
 #include "base/err.h"
 
+/* EXACT gives the same bits on every device.  TF32 and F32 are the GPU library's products, of both
+ * sides rounded to tf32 (11 bits) or as they are, in an order of its own. */
 enum precision {
     PRECISION_EXACT, /* products of f32 activations and weights as stored */
     PRECISION_BF16,  /* both sides of a product rounded to bf16, sums in f32 */
+    PRECISION_TF32,  /* cuda only */
+    PRECISION_F32,   /* cuda only */
 };
 
 struct backend_options {
-    const char *device; /* "cpu" (also NULL) or "ref" */
+    const char *device; /* "auto" (also NULL), "cpu", "ref", "cuda", "cuda:N" */
     const char *isa;    /* cpu: "portable", "avx2", "avx512"; NULL: $GCPO_TEST_ISA, else the best */
     size_t threads;     /* 0: one for each CPU */
     enum precision precision;
+    uint64_t memory; /* cuda: bytes of its pool; 0: most of what is free */
 };
 
 /* What a backend must have room for, so that no operator ever allocates.
@@ -45,12 +50,20 @@ struct op_limits {
 
 struct backend {
     const struct ops *op;
-    const char *name; /* "cpu avx512", "ref" */
+    const char *name; /* "cpu avx512", "ref", "cuda sm_90 NVIDIA H200" */
     enum precision precision;
 };
 
-/* ERR_USAGE: no such device or isa.  ERR_DEVICE: this machine cannot do what was asked for. */
+/* "auto" is the first GPU if this build knows CUDA and there is one that works, else the CPU.
+ * ERR_USAGE: no such device or isa.  ERR_DEVICE: this machine cannot do what was asked for. */
 struct backend *backend_open(const struct backend_options *o, struct err *e) MUST_CHECK;
 void backend_close(struct backend *b); /* accepts NULL */
+
+/* Whether `device` is a GPU here, so that defaults can depend on it. */
+bool backend_is_gpu(const char *device);
+
+/* One line on the devices that this build can use and what is there, for people:
+ * "cuda 13.0: 0: NVIDIA H200 (sm_90, 139.8 GiB)", "cuda: not in this build". */
+void backend_describe(char *out, size_t room);
 
 #endif

@@ -10,8 +10,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __CUDACC__
+#define EXACT_FN static inline __host__ __device__
+#else
+#define EXACT_FN static inline
+#endif
+
 /* exp(x); 0 below -708, infinity above 709. */
-static inline double exact_exp(double x)
+EXACT_FN double exact_exp(double x)
 {
     if (!(x >= -708))
         return x < -708 ? 0 : x;
@@ -43,7 +49,7 @@ static inline double exact_exp(double x)
 }
 
 /* log(x) for normal x > 0; anything else gives NaN. */
-static inline double exact_log(double x)
+EXACT_FN double exact_log(double x)
 {
     if (!(x >= 2.2250738585072014e-308 && x < HUGE_VAL))
         return (double)NAN;

@@ -8,6 +8,7 @@
 struct backend *ref_open(const struct backend_options *o, struct err *e);
 struct backend *cpu_open(const struct backend_options *o, struct err *e);
 
+uint64_t host_memory(struct backend *b); /* 0 */
 void *host_alloc(struct backend *b, size_t bytes, struct err *e);
 void host_free(struct backend *b, void *p);
 void host_copy(struct backend *b, void *to, const void *from, size_t bytes);

@@ -13,7 +13,8 @@
  * What "chain" means: s = +0; for i rising: s = fma(a[i], b[i], s), one rounding
  * each.  What a row's result depends on: its own inputs.  Not M, not the rows
  * beside it, not threads, not the instruction set.  On `cpu` both hold for
- * every operator, gradients included; with PRECISION_BF16 the chain is that of
+ * every operator, gradients included, and `cuda` gives the same bits with PRECISION_EXACT
+ * (sums along a row go in sixteen lanes, element i in lane i % 16, folded by halves); with PRECISION_BF16 the chain is that of
  * `vdpbf16ps` over pairs of rising i and needs a CPU that has it.
  *
  * Operators cannot fail: sizes are within the limits given to reserve(), ids
@@ -289,6 +290,9 @@ struct ops {
     void (*download)(struct backend *b, void *host, const void *device, size_t bytes);
     void (*copy)(struct backend *b, void *to, const void *from, size_t bytes); /* device */
     void (*zero)(struct backend *b, void *p, size_t bytes);
+    /* Bytes that may be allocated in all, taken already included; 0: ordinary memory, no limit of
+     * its own. */
+    uint64_t (*memory)(struct backend *b);
     bool (*reserve)(struct backend *b, const struct op_limits *l, struct err *e);
     size_t (*reserve_bytes)(struct backend *b, const struct op_limits *l);
 

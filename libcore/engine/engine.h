@@ -36,17 +36,26 @@ enum {
 /* ---- opening ---- */
 
 enum engine_precision {
-    ENGINE_EXACT, /* f32 activations times weights as stored */
-    ENGINE_BF16,  /* activations and weights rounded to bf16 for products, f32 sums */
+    ENGINE_EXACT,          /* f32 activations times weights as stored */
+    ENGINE_BF16,           /* activations and weights rounded to bf16 for products, f32 sums */
+    ENGINE_TF32,           /* on a GPU: the library's products of f32, rounded to tf32 */
+    ENGINE_F32,            /* on a GPU: the library's products of f32 */
+    ENGINE_PRECISION_AUTO, /* bf16 on a GPU, else exact */
 };
 
 enum engine_kv {
     ENGINE_KV_F32,
     ENGINE_KV_BF16, /* keys and values rounded to bf16, in the sampler and in the trainer */
+    ENGINE_KV_AUTO, /* bf16 on a GPU with products in bf16, else f32 */
 };
 
+/* The names of the above, NULL at the end, as options and heads spell them; auto has none. */
+extern const char *const engine_precision_names[], *const engine_kv_names[];
+enum engine_precision engine_precision_of(const char *name); /* NULL: auto */
+enum engine_kv engine_kv_of(const char *name);               /* NULL: auto */
+
 struct engine_options {
-    const char *device;    /* "cpu" (also NULL), "ref", "cuda", "cuda:N" */
+    const char *device;    /* "auto" (also NULL), "cpu", "ref", "cuda", "cuda:N" */
     size_t threads;        /* 0: one for each CPU */
     uint64_t memory_bytes; /* all that may be used, weights included; 0: most of what is free */
     enum engine_precision precision;
@@ -83,6 +92,10 @@ const char *engine_digest(const struct engine *g);
 
 /* What engine_open used, for the provenance line: "cpu avx512", "ref", ...  */
 const char *engine_device(const struct engine *g);
+const char *engine_precision(const struct engine *g); /* a name of the above, never auto */
+const char *engine_kv(const struct engine *g);
+
+const char *engine_devices(void); /* a line on what there is, for --version -v; static */
 
 /* ERR_DATA unless prompt and response fit into the model's context and ENGINE_POSITIONS_MAX.
  * The functions below do not ask: beyond its context a model still computes, only badly. */

@@ -10,22 +10,64 @@
 #include <string.h>
 #include <unistd.h>
 
-struct backend *open_device(const struct engine_options *o, struct err *e)
+const char *const engine_precision_names[] = {"exact", "bf16", "tf32", "f32", NULL};
+const char *const engine_kv_names[] = {"f32", "bf16", NULL};
+
+static int index_of(const char *const *names, const char *name)
 {
-    return backend_open(&(struct backend_options){.device = o->device,
-                                                  .threads = o->threads,
-                                                  .precision = o->precision == ENGINE_BF16
-                                                                   ? PRECISION_BF16
-                                                                   : PRECISION_EXACT},
-                        e);
+    int i = 0;
+    while (names[i] && name && strcmp(names[i], name) != 0)
+        i++;
+    return names[i] && name ? i : -1;
 }
 
-uint64_t default_memory(void)
+enum engine_precision engine_precision_of(const char *name)
+{
+    int i = index_of(engine_precision_names, name);
+    return i < 0 ? ENGINE_PRECISION_AUTO : (enum engine_precision)i;
+}
+
+enum engine_kv engine_kv_of(const char *name)
+{
+    int i = index_of(engine_kv_names, name);
+    return i < 0 ? ENGINE_KV_AUTO : (enum engine_kv)i;
+}
+
+const char *engine_devices(void)
+{
+    static char line[512];
+    backend_describe(line, sizeof line);
+    return line;
+}
+
+static uint64_t default_memory(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     if (pages <= 0 || size <= 0)
         return (uint64_t)4 << 30;
     return (uint64_t)pages * (uint64_t)size / 5 * 4;
+}
+
+struct backend *open_device(struct engine_options *o, uint64_t *limit, struct err *e)
+{
+    static const enum precision precisions[] = {PRECISION_EXACT, PRECISION_BF16, PRECISION_TF32,
+                                                PRECISION_F32};
+    bool gpu = backend_is_gpu(o->device);
+    if (o->precision == ENGINE_PRECISION_AUTO)
+        o->precision = gpu ? ENGINE_BF16 : ENGINE_EXACT;
+    if (o->kv == ENGINE_KV_AUTO)
+        o->kv = gpu && o->precision == ENGINE_BF16 ? ENGINE_KV_BF16 : ENGINE_KV_F32;
+    struct backend *b =
+        backend_open(&(struct backend_options){.device = o->device,
+                                               .threads = o->threads,
+                                               .precision = precisions[o->precision],
+                                               .memory = o->memory_bytes},
+                     e);
+    if (!b)
+        return NULL;
+    uint64_t device = b->op->memory(b);
+    *limit = device ? device : o->memory_bytes ? o->memory_bytes : default_memory();
+    return b;
 }
 
 const char *bytes_text(uint64_t bytes, char out[32])
@@ -91,13 +133,14 @@ bool check_options(const struct engine *g, const struct gen_options *o, struct e
 static bool open_engine(struct engine *g, const char *dir, const struct engine_options *o,
                         struct err *e)
 {
-    g->limit = o->memory_bytes ? o->memory_bytes : default_memory();
-    g->kv = o->kv == ENGINE_KV_BF16 ? ELEM_BF16 : ELEM_F32;
+    struct engine_options chosen = *o;
     if (!checkpoint_open(&g->c, dir, e))
         return false;
-    g->b = open_device(o, e);
+    g->b = open_device(&chosen, &g->limit, e);
     if (!g->b)
         return false;
+    g->precision = chosen.precision;
+    g->kv = chosen.kv == ENGINE_KV_BF16 ? ELEM_BF16 : ELEM_F32;
     weights_digest(g->c.weights, &g->c.config, g->digest);
     if (!model_open(&g->model, g->b, &g->c.config, &g->c.layout, g->c.weights, false, false, e))
         return false;
@@ -138,6 +181,16 @@ const char *engine_digest(const struct engine *g)
 const char *engine_device(const struct engine *g)
 {
     return g->b->name;
+}
+
+const char *engine_precision(const struct engine *g)
+{
+    return engine_precision_names[g->precision];
+}
+
+const char *engine_kv(const struct engine *g)
+{
+    return engine_kv_names[g->kv == ELEM_BF16 ? ENGINE_KV_BF16 : ENGINE_KV_F32];
 }
 
 /* ---- memory ---- */

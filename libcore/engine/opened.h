@@ -17,15 +17,14 @@ struct engine {
     struct model model;
     struct runner runner; /* opened by the first use; model NULL before */
     enum elem kv;
-    uint64_t limit; /* bytes that may be used */
+    enum engine_precision precision; /* never auto */
+    uint64_t limit;                  /* bytes that may be used */
     char digest[ENGINE_DIGEST];
 };
 
-/* The device for these options. */
-struct backend *open_device(const struct engine_options *o, struct err *e) MUST_CHECK;
-
-/* Bytes that may be used when the caller gives no limit. */
-uint64_t default_memory(void);
+/* What "auto" means here is written into *o; the device for these options, and in *limit
+ * the bytes that may be used on it. */
+struct backend *open_device(struct engine_options *o, uint64_t *limit, struct err *e) MUST_CHECK;
 
 /* "1.5 GiB" */
 const char *bytes_text(uint64_t bytes, char out[32]);

@@ -40,15 +40,14 @@ static bool check_trainer_options(const struct trainer_options *o, struct err *e
 
 static bool open_trainer(struct trainer *t, const char *dir, struct err *e)
 {
-    const struct engine_options *o = &t->o.engine;
-    t->limit = o->memory_bytes ? o->memory_bytes : default_memory();
-    t->kv = o->kv == ENGINE_KV_BF16 ? ELEM_BF16 : ELEM_F32;
+    struct engine_options *o = &t->o.engine;
     t->micro_tokens = t->o.micro_tokens ? t->o.micro_tokens : MICRO_TOKENS;
     if (!check_trainer_options(&t->o, e) || !checkpoint_open(&t->c, dir, e))
         return false;
-    t->b = open_device(o, e);
+    t->b = open_device(o, &t->limit, e);
     if (!t->b)
         return false;
+    t->kv = o->kv == ENGINE_KV_BF16 ? ELEM_BF16 : ELEM_F32;
     weights_digest(t->c.weights, &t->c.config, t->digest);
     snprintf(t->saved, sizeof t->saved, "%s", t->digest);
     t->dtype = t->c.stored == DTYPE_BF16 && !t->o.as_f32 ? DTYPE_BF16 : DTYPE_F32;

@@ -93,6 +93,8 @@ static bool open_model(struct rollout *r, struct err *e)
     if (r->engine) {
         buf_puts(&extra, ",\"device\":");
         json_put_string(&extra, str_of(engine_device(r->engine)));
+        buf_printf(&extra, ",\"precision\":\"%s\",\"kv\":\"%s\"", engine_precision(r->engine),
+                   engine_kv(r->engine));
     }
     opt_canonical(o->opts, &options);
     provenance_line(&r->line, log_program(), buf_str(&options), buf_str(&extra));

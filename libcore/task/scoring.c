@@ -98,6 +98,8 @@ bool scoring_run(const struct scoring_options *o, struct filter *f, char *const 
         return false;
     buf_printf(&extra, "\"model\":\"%s\",\"device\":", engine_digest(s.engine));
     json_put_string(&extra, str_of(engine_device(s.engine)));
+    buf_printf(&extra, ",\"precision\":\"%s\",\"kv\":\"%s\"", engine_precision(s.engine),
+               engine_kv(s.engine));
     f->provenance = buf_str(&extra);
     f->ctx = &s;
     f->map = map;

@@ -36,17 +36,16 @@ static bool choose_numerics(const struct update_run *u, struct engine_options *o
 {
     const struct update_step *s = &u->step;
     const char *precision = NULL, *kv = NULL;
-    if (!choose_word(u->o->precision, s->precision, "precision", "exact", &precision, e) ||
-        !choose_word(u->o->kv, s->kv, "kv", "f32", &kv, e))
+    if (!choose_word(u->o->precision, s->precision, "precision", NULL, &precision, e) ||
+        !choose_word(u->o->kv, s->kv, "kv", NULL, &kv, e))
         return false;
-    if ((strcmp(precision, "exact") != 0 && strcmp(precision, "bf16") != 0) ||
-        (strcmp(kv, "f32") != 0 && strcmp(kv, "bf16") != 0))
+    o->precision = engine_precision_of(precision);
+    o->kv = engine_kv_of(kv);
+    if ((precision && o->precision == ENGINE_PRECISION_AUTO) || (kv && o->kv == ENGINE_KV_AUTO))
         return err_set(e, ERR_DATA,
                        "the rollouts were sampled with precision %s and kv %s, which "
                        "this program does not know",
-                       precision, kv);
-    o->precision = strcmp(precision, "bf16") == 0 ? ENGINE_BF16 : ENGINE_EXACT;
-    o->kv = strcmp(kv, "bf16") == 0 ? ENGINE_KV_BF16 : ENGINE_KV_F32;
+                       precision ? precision : "auto", kv ? kv : "auto");
     return true;
 }
 

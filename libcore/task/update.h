@@ -28,7 +28,7 @@ struct update_options {
     struct objective objective; /* the preset with its overrides */
     struct schedule schedule;
     struct trainer_options trainer;
-    const char *precision, *kv; /* NULL: as the rollouts' head says, else exact and f32 */
+    const char *precision, *kv; /* NULL: as the rollouts' head says, else the device's */
     uint64_t seed, minibatches, epochs, max_shard_bytes;
     bool shuffle_sequences; /* minibatches of rows, not of whole groups */
     bool recompute;         /* old log-probabilities of this model, not the recorded ones */

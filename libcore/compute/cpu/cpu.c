@@ -174,6 +174,7 @@ static const struct ops cpu_ops = {
     .download = host_copy,
     .copy = host_copy,
     .zero = host_zero,
+    .memory = host_memory,
     .reserve = cpu_reserve,
     .reserve_bytes = cpu_reserve_bytes,
     .weight_new = cpu_weight_new,

@@ -125,6 +125,7 @@ static const struct ops ref_ops = {
     .download = host_copy,
     .copy = host_copy,
     .zero = host_zero,
+    .memory = host_memory,
     .reserve = ref_reserve,
     .reserve_bytes = ref_reserve_bytes,
     .weight_new = ref_weight_new,
