@@ -186,7 +186,7 @@ struct attention_grad {
     const struct attn_plan *plan;
     struct rows q, out, dout; /* (M, H * D) */
     const float *lse;
-    struct rows dq;     /* (M, H * D), overwritten; may be dout */
+    struct rows dq;     /* (M, H * D), overwritten */
     struct rows dk, dv; /* (M, G * D), overwritten */
     float scale;
 };

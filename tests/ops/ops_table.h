@@ -246,7 +246,7 @@ static inline void case_attention(struct run *r, const size_t *s)
                                                   .scale = scale});
     emit_rows(r, out, m, q_width);
     run_emit(r, lse, m * s[0]);
-    struct rows dout = random_rows(r, m, q_width, 1);
+    struct rows dout = random_rows(r, m, q_width, 1), dq = random_rows(r, m, q_width, 1);
     struct rows dk = random_rows(r, m, kv_width, 1), dv = random_rows(r, m, kv_width, 1);
     r->b->op->attention_backward(r->b, &(struct attention_grad){.kv = c.kv,
                                                                 .layer = 1,
@@ -255,11 +255,11 @@ static inline void case_attention(struct run *r, const size_t *s)
                                                                 .out = out,
                                                                 .dout = dout,
                                                                 .lse = lse,
-                                                                .dq = dout,
+                                                                .dq = dq,
                                                                 .dk = dk,
                                                                 .dv = dv,
                                                                 .scale = scale});
-    emit_rows(r, dout, m, q_width);
+    emit_rows(r, dq, m, q_width);
     emit_rows(r, dk, m, kv_width);
     emit_rows(r, dv, m, kv_width);
     close_caches(r, &c);

@@ -1,14 +1,17 @@
-/* attention_grad.c - the gradient of attention, in two passes that each own
- * what they write: dq by rows, dk and dv by blocks of keys.
+/* attention_grad.c - the gradient of attention.
  *
- * Both compute the weights again from the log-sum-exp.  That is two products more than
- * one pass would need; in return nothing is added up by two tasks, and a key's sum
- * is one chain over all the rows that see it, in order. */
+ * The weights are computed again from the log-sum-exp.  A key's sums are one chain over all the
+ * rows that see it, in order, and a row's is one over its keys; no two tasks add to the same sum.
+ * So a task is a prompt with all that share it, block by block of keys; or, where that
+ * gives too few tasks for the threads, there are two passes, dk and dv by
+ * blocks of keys and dq by rows, which cost two products more and give the same bits. */
 #include "compute/cpu/attention_tile.h"
 #include "base/mem.h"
 #include "compute/elem.h"
 
 #include <string.h>
+
+enum { ENOUGH = 2 }; /* tasks for each thread, for them to end at about the same time */
 
 struct job {
     struct cpu *c;
@@ -24,8 +27,10 @@ struct tile {
     float *lse, *d;  /* [rows] */
     int32_t *n;      /* [rows] */
     float *turned;   /* a block of values: [4][d][16] */
-    float *keys;     /* a block of keys: [dim/16][64][16]; by the key pass: rows as panels */
+    float *keys;     /* a block of keys: [dim/16][64][16] */
+    float *panels;   /* rows as panels: [dim/16][rows][16] */
     float *a, *b;    /* sums: [rows or 64][dim] */
+    float *dq;       /* [rows][dim] */
     float *plain;    /* a bf16 block as f32 */
 };
 
@@ -38,8 +43,8 @@ static size_t max_rows(const struct op_limits *l)
 static size_t tile_floats(size_t rows, size_t d)
 {
     size_t dim = up(d, PANEL);
-    return rows * (2 * d + 2 * OPS_KV_BLOCK + 3) + OPS_KV_BLOCK * (d + dim) +
-           (rows > OPS_KV_BLOCK ? rows : OPS_KV_BLOCK) * 3 * dim + 8 * PANEL;
+    return rows * (2 * d + 2 * OPS_KV_BLOCK + 2 * dim + 3) + OPS_KV_BLOCK * (d + 2 * dim) +
+           (rows > OPS_KV_BLOCK ? rows : OPS_KV_BLOCK) * 2 * dim + 16 * PANEL;
 }
 
 size_t attention_grad_worker_floats(const struct op_limits *l)
@@ -73,7 +78,9 @@ static void tile_memory(const struct job *j, struct tile *x, size_t rows, size_t
     x->n = (int32_t *)take(&at, rows);
     x->turned = take(&at, OPS_KV_BLOCK * d);
     x->plain = take(&at, OPS_KV_BLOCK * dim);
-    x->keys = take(&at, most * dim);
+    x->keys = take(&at, OPS_KV_BLOCK * dim);
+    x->panels = take(&at, rows * dim);
+    x->dq = take(&at, rows * dim);
     x->a = take(&at, most * dim);
     x->b = take(&at, most * dim);
 }
@@ -162,14 +169,11 @@ static int32_t seen(size_t position, size_t k, size_t n)
 
 /* ---- dq ---- */
 
-static void dq_block(const struct job *j, const struct tile *x, size_t first, size_t rows,
-                     int32_t page, size_t n)
+/* dq [rows][dim] += ds of stacked rows [first, ...) times a block of keys. */
+static void add_dq(const struct job *j, const struct tile *x, float *dq, size_t first, size_t rows,
+                   size_t n)
 {
     const struct kv *kv = j->a->kv;
-    turn_values(j->c, x, page);
-    turn_keys(j->c, x, page);
-    weigh(j, x, first, rows, page, n);
-    float *dq = x->a + first * kv->dim;
     struct gemm g = {.a = x->ds + first * OPS_KV_BLOCK,
                      .a_row = OPS_KV_BLOCK,
                      .a_k = 1,
@@ -183,6 +187,22 @@ static void dq_block(const struct job *j, const struct tile *x, size_t first, si
                      .from = dq,
                      .from_row = kv->dim};
     j->c->k->gemm[PANELS_F32](&g);
+}
+
+/* How far a chain goes on over weights of 0 must not be seen: zeros end as +0. */
+static void store_dq(float *to, const float *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[i] + 0.0f;
+}
+
+static void dq_block(const struct job *j, const struct tile *x, size_t first, size_t rows,
+                     int32_t page, size_t n)
+{
+    turn_values(j->c, x, page);
+    turn_keys(j->c, x, page);
+    weigh(j, x, first, rows, page, n);
+    add_dq(j, x, x->a + first * j->a->kv->dim, first, rows, n);
 }
 
 static void dq_shared(const struct job *j, const struct tile *x, const struct attn_seq *s)
@@ -230,19 +250,19 @@ static void dq_task(void *arg, size_t task, size_t worker)
     for (size_t p = 0; p < item->n_pieces; p++)
         for (size_t r = 0; r < pieces[p].n_rows; r++)
             for (size_t h = 0; h < x.t.heads; h++, at++)
-                memcpy(row_at(j->a->dq, plan->s.seqs[pieces[p].seq].row + pieces[p].row + r) +
-                           (x.t.first_head + h) * kv->d,
-                       x.a + at * kv->dim, kv->d * sizeof(float));
+                store_dq(row_at(j->a->dq, plan->s.seqs[pieces[p].seq].row + pieces[p].row + r) +
+                             (x.t.first_head + h) * kv->d,
+                         x.a + at * kv->dim, kv->d);
 }
 
 /* ---- dk, dv ---- */
 
-/* x->keys as panels [dim/16][rows][16] of `from` [rows][d]. */
+/* x->panels: [dim/16][rows][16] of `from` [rows][d]. */
 static void rows_as_panels(struct cpu *c, const struct tile *x, const float *from, size_t rows)
 {
     size_t d = x->t.kv->d;
     for (size_t i = 0; i < d; i += PANEL)
-        c->k->pack_columns(x->keys + i * rows, PANEL, from + i, d, d - i < PANEL ? d - i : PANEL,
+        c->k->pack_columns(x->panels + i * rows, PANEL, from + i, d, d - i < PANEL ? d - i : PANEL,
                            rows);
 }
 
@@ -255,7 +275,7 @@ static void add_keys(struct cpu *c, const struct tile *x, float *sum, const floa
     struct gemm g = {.a = weights,
                      .a_row = 1,
                      .a_k = OPS_KV_BLOCK,
-                     .b = x->keys,
+                     .b = x->panels,
                      .b_panel = rows * PANEL,
                      .m = n,
                      .n = dim,
@@ -267,47 +287,84 @@ static void add_keys(struct cpu *c, const struct tile *x, float *sum, const floa
     c->k->gemm[PANELS_F32](&g);
 }
 
-/* Rows [first, end) of a sequence; `own`: the keys are its own, of positions [k, k + n). */
+/* The stacked rows' part of dq, of rows [row, row + n_rows) of the batch. */
+static float *dq_at(const struct job *j, const struct tile *x, size_t row)
+{
+    return row_at(j->a->dq, row) + x->t.first_head * x->t.kv->d;
+}
+
+/* Goes on with the chains of dq where the blocks before have left them. */
+static void go_on_dq(const struct job *j, const struct tile *x, size_t row, size_t n_rows, size_t n)
+{
+    size_t d = x->t.kv->d, dim = x->t.kv->dim, heads = x->t.heads;
+    for (size_t i = 0; i < n_rows * heads; i++)
+        memcpy(x->dq + i * dim, dq_at(j, x, row + i / heads) + i % heads * d, d * sizeof(float));
+    add_dq(j, x, x->dq, 0, n_rows * heads, n);
+    for (size_t i = 0; i < n_rows * heads; i++)
+        store_dq(dq_at(j, x, row + i / heads) + i % heads * d, x->dq + i * dim, d);
+}
+
+/* A block of keys that rows are added to; `own`: it is of the rows' own run, at position `at`. */
+struct block {
+    int32_t page;
+    size_t at, n;
+    bool own, with_dq;
+};
+
+/* Rows [first, s->n_rows) of a sequence. */
 static void add_rows(const struct job *j, struct tile *x, const struct attn_seq *s, size_t first,
-                     size_t end, bool own, int32_t page, size_t k, size_t n)
+                     const struct block *b)
 {
     size_t group = j->a->plan->n_heads / j->a->plan->n_kv_heads;
     size_t heads = x->t.heads, most = group < ATTN_ROWS ? ATTN_ROWS / group : 1;
-    for (size_t row = first, rows; row < end; row += rows) {
-        rows = end - row < most ? end - row : most;
+    for (size_t row = first, rows; row < s->n_rows; row += rows) {
+        rows = s->n_rows - row < most ? s->n_rows - row : most;
+        size_t n = b->own ? (size_t)seen(row + rows - 1, b->at, b->n) : b->n;
         x->t.rows = rows * heads;
         load_rows(j, x, 0, s->row + row, rows);
         for (size_t i = 0; i < x->t.rows; i++)
-            x->n[i] = own ? seen(row + i / heads, k, n) : (int32_t)n;
-        weigh(j, x, 0, x->t.rows, page, n);
+            x->n[i] = b->own ? seen(row + i / heads, b->at, n) : (int32_t)n;
+        weigh(j, x, 0, x->t.rows, b->page, n);
         add_keys(j->c, x, x->b, x->p, x->dout, x->t.rows, n);
         add_keys(j->c, x, x->a, x->ds, x->q, x->t.rows, n);
+        if (b->with_dq)
+            go_on_dq(j, x, s->row + row, rows, n);
     }
 }
 
-/* A page of a sequence's own run. */
-static void dkv_page(const struct job *j, const struct attn_seq *s, size_t block, size_t kv_head,
-                     size_t worker)
+static bool shares(const struct attn_seq *other, const struct attn_seq *s)
+{
+    return other != s && other->n_shared && other->shared_row == s->row;
+}
+
+/* A page of a sequence's own run: its dk and dv and, if asked for, its part of dq. */
+static void dkv_page(const struct job *j, const struct attn_seq *s, size_t at, size_t kv_head,
+                     bool with_dq, size_t worker)
 {
     const struct attn_plan *plan = j->a->plan;
     const struct kv *kv = j->a->kv;
-    size_t group = plan->n_heads / plan->n_kv_heads, k = block * OPS_KV_BLOCK;
+    size_t group = plan->n_heads / plan->n_kv_heads, k = at * OPS_KV_BLOCK;
     size_t n = s->n_keys - k < OPS_KV_BLOCK ? s->n_keys - k : OPS_KV_BLOCK;
+    struct block own = {s->pages[at], k, n, true, with_dq};
     struct tile x = {.n = NULL};
     tile_memory(j, &x, group > ATTN_ROWS ? group : ATTN_ROWS, worker);
     memset(x.a, 0, OPS_KV_BLOCK * kv->dim * sizeof *x.a);
     memset(x.b, 0, OPS_KV_BLOCK * kv->dim * sizeof *x.b);
     x.t = attn_tile_of(plan, kv, j->a->layer, kv_head, 0, 0);
-    turn_values(j->c, &x, s->pages[block]);
+    turn_values(j->c, &x, own.page);
+    if (with_dq)
+        turn_keys(j->c, &x, own.page);
     for (size_t part = 0; part < plan->head_parts; part++) {
         x.t = attn_tile_of(plan, kv, j->a->layer, kv_head, part, 0);
-        add_rows(j, &x, s, k, s->n_rows, true, s->pages[block], k, n);
+        add_rows(j, &x, s, k, &own);
         for (size_t i = 0; i < plan->s.n; i++) {
             const struct attn_seq *other = &plan->s.seqs[i];
-            if (other == s || other->shared_row != s->row || other->n_shared <= k)
+            if (!shares(other, s) || other->n_shared <= k)
                 continue;
-            size_t visible = other->n_shared - k < n ? other->n_shared - k : n;
-            add_rows(j, &x, other, 0, other->n_rows, false, s->pages[block], k, visible);
+            struct block shared = own;
+            shared.own = false;
+            shared.n = other->n_shared - k < n ? other->n_shared - k : n;
+            add_rows(j, &x, other, 0, &shared);
         }
     }
     for (size_t i = 0; i < n; i++) {
@@ -318,15 +375,49 @@ static void dkv_page(const struct job *j, const struct attn_seq *s, size_t block
     }
 }
 
+static size_t n_blocks(const struct attn_seq *s)
+{
+    return up(s->n_keys, OPS_KV_BLOCK) / OPS_KV_BLOCK;
+}
+
 /* Task: a sequence, a block of it, a key/value head; found by counting. */
 static void dkv_task(void *arg, size_t task, size_t worker)
 {
     const struct job *j = arg;
     const struct host_seqs *s = &j->a->plan->s;
     size_t kv_head = task % j->a->plan->n_kv_heads, block = task / j->a->plan->n_kv_heads, i = 0;
-    for (; block >= up(s->seqs[i].n_keys, OPS_KV_BLOCK) / OPS_KV_BLOCK; i++)
-        block -= up(s->seqs[i].n_keys, OPS_KV_BLOCK) / OPS_KV_BLOCK;
-    dkv_page(j, &s->seqs[i], block, kv_head, worker);
+    for (; block >= n_blocks(&s->seqs[i]); i++)
+        block -= n_blocks(&s->seqs[i]);
+    dkv_page(j, &s->seqs[i], block, kv_head, false, worker);
+}
+
+/* ---- all at once ---- */
+
+static void clear_dq(const struct job *j, const struct attn_seq *s, size_t kv_head)
+{
+    size_t width = j->a->plan->n_heads / j->a->plan->n_kv_heads * j->a->kv->d;
+    for (size_t r = 0; r < s->n_rows; r++)
+        memset(row_at(j->a->dq, s->row + r) + kv_head * width, 0, width * sizeof(float));
+}
+
+/* Task: a run that no other precedes, with those that share it, and a key/value head. */
+static void whole_task(void *arg, size_t task, size_t worker)
+{
+    const struct job *j = arg;
+    const struct host_seqs *s = &j->a->plan->s;
+    size_t kv_head = task % j->a->plan->n_kv_heads, root = task / j->a->plan->n_kv_heads, i = 0;
+    for (; s->seqs[i].n_shared || root-- > 0; i++)
+        ;
+    const struct attn_seq *first = &s->seqs[i];
+    clear_dq(j, first, kv_head);
+    for (i = 0; i < s->n; i++)
+        if (shares(&s->seqs[i], first))
+            clear_dq(j, &s->seqs[i], kv_head);
+    for (size_t b = 0; b < n_blocks(first); b++)
+        dkv_page(j, first, b, kv_head, true, worker);
+    for (i = 0; i < s->n; i++)
+        for (size_t b = 0; shares(&s->seqs[i], first) && b < n_blocks(&s->seqs[i]); b++)
+            dkv_page(j, &s->seqs[i], b, kv_head, true, worker);
 }
 
 static void row_dots(void *arg, size_t first, size_t end, size_t worker)
@@ -351,12 +442,18 @@ void cpu_attention_backward(struct backend *b, const struct attention_grad *a)
     if (s->n == 0)
         return;
     struct job j = {cpu_of(b), a, NULL};
-    size_t blocks = 0;
-    for (size_t i = 0; i < s->n; i++)
-        blocks += up(s->seqs[i].n_keys, OPS_KV_BLOCK) / OPS_KV_BLOCK;
+    size_t blocks = 0, roots = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        blocks += n_blocks(&s->seqs[i]);
+        roots += s->seqs[i].n_shared == 0;
+    }
     j.d = cpu_shared(j.c, (s->seqs[s->n - 1].row + s->seqs[s->n - 1].n_rows) * plan->n_heads);
     cpu_each(j.c, s->n, 1, row_dots, &j);
+    size_t threads = pool_size(j.c->pool);
+    if (threads == 1 || roots * plan->n_kv_heads >= ENOUGH * threads) {
+        pool_run(j.c->pool, roots * plan->n_kv_heads, whole_task, &j);
+        return;
+    }
     pool_run(j.c->pool, blocks * plan->n_kv_heads, dkv_task, &j);
-    /* Last: dq may be dout. */
     pool_run(j.c->pool, plan->n_items * plan->n_kv_heads * plan->head_parts, dq_task, &j);
 }

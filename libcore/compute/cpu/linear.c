@@ -171,7 +171,7 @@ struct dw {
 };
 
 /* Panels of x that stay in cache while the outputs pass; outputs at a time. */
-enum { DW_PANELS = 18, DW_OUTPUTS = 2 * PANEL };
+enum { DW_PANELS = 18, DW_OUTPUTS = 3 * PANEL };
 
 /* Blocks of outputs, that is rows of dw: dy's columns are packed into the worker's scratch,
  * where they stay in the first cache. */
