@@ -174,6 +174,7 @@ leave_part() { head -c "$1" "$T/want" > "$T/.out.part"; rm -f "$T/out"; }
 {"messages":[3]}	"messages[0]" is a number (expected an object)
 {"messages":[{"role":"user","content":[]}]}	"messages[0].content" is an array (expected a string)
 {"messages":[{"content":"a"}]}	"messages[0].role" is missing
+{"messages":[{"role":"assistant","content":null,"tool_calls":[{}]}]}	"messages[0].tool_calls": calls of tools are not supported
 {"messages":[{"role":"a b","content":"a"}]}	message 1: a role is one short word (seen "a b")
 {"prompt":"a","round":-1}	"round" is not a whole number from 0 on (seen -1)
 {"prompt":"a","system":true}	"system" is a boolean (expected a string)

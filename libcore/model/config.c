@@ -79,10 +79,12 @@ static bool check_architecture(struct str o, const struct family *f, struct err 
 static bool check_unsupported(struct str o, const struct family *f, struct err *e)
 {
     static const char *const experts[] = {"num_experts", "num_local_experts", "n_routed_experts"};
+    static const char *const quantised[] = {"quantization_config", "compression_config"};
     struct str v, item;
     bool on = false;
-    if (member(o, "quantization_config", &v))
-        return err_set(e, ERR_DATA, "quantised weights are not supported (quantization_config)");
+    for (size_t i = 0; i < sizeof quantised / sizeof *quantised; i++)
+        if (member(o, quantised[i], &v))
+            return err_set(e, ERR_DATA, "quantised weights are not supported (%s)", quantised[i]);
     for (size_t i = 0; i < sizeof experts / sizeof *experts; i++)
         if (member(o, experts[i], &v) && !str_is(v, "0"))
             return err_set(e, ERR_DATA, "mixtures of experts are not supported (%s)", experts[i]);

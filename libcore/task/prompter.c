@@ -88,6 +88,9 @@ static bool read_message(struct prompter *p, struct arena *a, struct str value, 
     if (!need_string(a, &m, where, F_ROLE, &role, e) ||
         !get_string(a, &m, where, F_CONTENT, &has, &content, e))
         return false;
+    const struct str *calls = object_get_name(&m, "tool_calls");
+    if (calls && json_type(*calls) == JSON_ARRAY && json_count(*calls))
+        return err_set(e, ERR_DATA, "\"%stool_calls\": calls of tools are not supported", where);
     struct chat_message *c = add_message(p, role, has ? content : (struct str){"", 0});
     const struct str *reasoning = object_get_name(&m, "reasoning_content");
     if (reasoning && json_type(*reasoning) == JSON_STRING) {

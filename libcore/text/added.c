@@ -227,6 +227,10 @@ bool added_next(struct added_search *s, size_t *from, size_t *to, const struct a
         }
         if (k->rstrip)
             *to += space_at_start(str_slice(s->text, *to, s->text.n));
+        if (*from >= *to) { /* white space that the token before took altogether */
+            s->at--;
+            continue;
+        }
         s->done = *to;
         *t = k;
         return true;

@@ -102,6 +102,17 @@ static void thinks(void)
                   "{{ '<think>\\n' }}{% endif %}",
                   "user", "a"),
               "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\n");
+    const char *qwq = TURNS TOOLS
+        "{{ m.content.split('</think>') }}{% if g %}<|im_start|>assistant\n"
+        "<think>\n{% endif %}";
+    CHECK_STR(name_of(TURNS TOOLS "{{ x.split('</think>') }}" OPEN), "qwq");
+    CHECK_STR(
+        SAY(qwq, "user", "a", "assistant", "x</think>\n\nb", "user", "c"),
+        "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc"
+        "<|im_end|>\n<|im_start|>assistant\n<think>\n");
+    CHECK_STR(SAY(qwq, "tool", "4", "assistant", "x</think>\ny"),
+              "<|im_start|>user\n<tool_response>\n4\n</tool_response><|im_end|>\n"
+              "<|im_start|>assistant\nx</think>\ny<|im_end|>\n<|im_start|>assistant\n<think>\n");
     CHECK_STR(SAY(qwen3, "wizard", "a"), "chat format qwen3 has no role \"wizard\"");
     buf_free(&b);
 }

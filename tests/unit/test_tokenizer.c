@@ -307,6 +307,37 @@ static void decodes_normal_forms(void)
     tokenizer_close(k);
 }
 
+/* The reference software's rule: what rstrip took may begin the next token, but a token whose
+ * lstrip finds nothing left of itself is not there. */
+static void strips_white_space_once(void)
+{
+    static const struct {
+        const char *text, *ids;
+    } cases[] = {
+        {"<x> lead", "1 2"},  {"<x>\n\nb", "1 3 0"},  {"<x>\t\tb", "1 0"},
+        {"<x> \t\tb", "1 0"}, {"\t\t\t\tb", "4 4 0"}, {"<x>\t\t<x>", "1 1"},
+    };
+    struct err e = ERR_NONE;
+    struct tokenizer *k = tokenizer_parse(
+        STR("{\"added_tokens\":[{\"content\":\"<x>\",\"rstrip\":true},{\"content\":\" lead\"},"
+            "{\"content\":\"\\n\\n\"},{\"content\":\"\\t\\t\",\"lstrip\":true}],"
+            "\"model\":{\"vocab\":{\"b\":0},\"merges\":[]}" REST),
+        &e);
+    struct encoder *y = encoder_new(k);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ids v = {0};
+        struct buf b = {0};
+        CHECK(encoder_run(y, str_of(cases[i].text), 0, &v, &e));
+        for (size_t n = 0; n < v.n; n++)
+            buf_printf(&b, "%s%d", n ? " " : "", (int)v.p[n]);
+        CHECK_STR(buf_cstr(&b), cases[i].ids);
+        ids_free(&v);
+        buf_free(&b);
+    }
+    encoder_free(y);
+    tokenizer_close(k);
+}
+
 static void says_which_byte_has_no_token(void)
 {
     struct err e = ERR_NONE;
@@ -332,6 +363,7 @@ int main(void)
         {"merges as a scan does", merges_as_a_scan_does},
         {"survives pieces of a megabyte", survives_long_pieces},
         {"decodes as a stream", decodes_as_a_stream},
+        {"strips white space once", strips_white_space_once},
         {"decodes normal forms", decodes_normal_forms},
         {"knows its tokens", knows_its_tokens},
         {"refuses what it cannot do", refuses_what_it_cannot_do},
