@@ -18,14 +18,15 @@ MAKEFLAGS += --no-builtin-rules
 comma := ,
 
 # One folder per configuration, so that builds never mix.
-CONFIG := $(if $(ASAN),asan,$(if $(TSAN),tsan,$(if $(DEBUG),debug,release)))$(if $(CUDA),-cuda)$(if $(filter clang%,$(notdir $(CC))),-clang)
+CONFIG := $(if $(LIBFUZZER),fuzz,$(if $(ASAN),asan,$(if $(TSAN),tsan,$(if $(DEBUG),debug,release))))$(if $(CUDA),-cuda)$(if $(filter clang%,$(notdir $(CC))),-clang)
 B := build/$(CONFIG)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
         -Wdouble-promotion $(if $(WERROR),-Werror)
-OPT  := $(if $(DEBUG),-O0 -g3,$(if $(ASAN),-O1 -g,$(if $(TSAN),-O1 -g,-O3 -g)))
+OPT  := $(if $(DEBUG),-O0 -g3,$(if $(ASAN)$(LIBFUZZER),-O1 -g,$(if $(TSAN),-O1 -g,-O3 -g)))
 SAN  := $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
-        $(if $(TSAN),-fsanitize=thread)
+        $(if $(TSAN),-fsanitize=thread) \
+        $(if $(LIBFUZZER),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=undefined)
 
 # -ffp-contract=off: a multiply and an add are fused only where fma is written (one reduction order).
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Ilibcore -I$(B)/gen
@@ -170,10 +171,16 @@ torture: all
 ## fuzz: run one fuzzer with libFuzzer: make fuzz T=json S=60
 .PHONY: fuzz
 fuzz:
-	@mkdir -p build/fuzz/$(T)
-	clang $(CPPFLAGS) -Ibuild/release/gen -std=c11 -O1 -g -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-	    -o build/fuzz/fuzz_$(T) tests/fuzz/fuzz_$(T).c $(filter-out %_avx2.c %_avx512.c %_avx512bf16.c libcore/compute/% libcore/model/forward% libcore/model/backward% libcore/engine/% libcore/task/%,$(LIB_SRC)) $(LDLIBS)
-	build/fuzz/fuzz_$(T) -max_total_time=$(or $(S),60) -timeout=5 -rss_limit_mb=1024 build/fuzz/$(T) $(wildcard testdata/fuzz/$(T))
+	@mkdir -p build/corpus/$(T)
+	@$(MAKE) --no-print-directory CC=clang LIBFUZZER=1 build/fuzz-clang/fuzz_$(T)
+	build/fuzz-clang/fuzz_$(T) -max_total_time=$(or $(S),60) -timeout=60 -rss_limit_mb=1024 -print_final_stats=1 build/corpus/$(T) $(wildcard testdata/fuzz/$(T))
+
+# Everything but the engine, whose kernels take long to instrument and read no foreign bytes.
+ifdef LIBFUZZER
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(filter-out $(B)/obj/libcore/compute/% $(B)/obj/libcore/engine/% $(B)/obj/libcore/task/% $(B)/obj/libcore/model/forward.o $(B)/obj/libcore/model/backward.o,$(LIB_OBJ))
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(LDLIBS)
+endif
 
 ## bench: our speed beside the limits of this machine
 .PHONY: bench
