@@ -2,12 +2,14 @@
  *
  *     GCPO_TEST_FAULT=write:3:ENOSPC LD_PRELOAD=faults.so gcpo-verify ...
  *
- * Calls: read write fsync rename close mmap open alloc.  Faults: EIO ENOSPC EINTR EAGAIN
- * EMFILE, and for read and write SHORT (half of what was asked for; then all goes on as
- * usual).  alloc counts allocations made by the program itself, not by its libraries.
- * If the n-th call came, the file GCPO_TEST_FAULT_HIT is created.
+ * Calls: read write fsync rename close mmap open mkdir alloc.  Faults: EIO ENOSPC EINTR EAGAIN
+ * EMFILE ENOMEM, and for read and write SHORT (half of what was asked for; then all goes on as
+ * usual).  write:3+:ENOSPC makes every write from the third on fail: the disk is full.
+ * alloc counts allocations made by the program itself, not by its libraries.
+ * At its end the program writes how often each call came to the file GCPO_TEST_FAULT_COUNTS.
  *
- * read and write count only files that are not the terminal or standard error. */
+ * read and write count only files that are not the terminal or standard error, and only
+ * programs called gcpo-* have faults. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,9 +17,11 @@
 #include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,10 +29,15 @@ void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 
-static char call[16];
+enum { READ, WRITE, FSYNC, RENAME, CLOSE, MMAP, OPEN, MKDIR, ALLOC, N_CALLS };
+static const char *const call_names[N_CALLS] = {"read", "write", "fsync", "rename", "close",
+                                                "mmap", "open",  "mkdir", "alloc"};
+
+static int call = -1; /* the one that fails */
 static long nth;
+static int on;    /* and all that follow */
 static int fault; /* an errno; -1: SHORT */
-static atomic_long seen;
+static atomic_long seen[N_CALLS];
 static uintptr_t program_begin, program_end;
 
 static int find_program(struct dl_phdr_info *info, size_t size, void *arg)
@@ -57,34 +66,48 @@ __attribute__((constructor)) static void start(void)
     } names[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},  {"EAGAIN", EAGAIN},
                  {"EMFILE", EMFILE}, {"SHORT", -1},      {"ENOMEM", ENOMEM}};
     dl_iterate_phdr(find_program, NULL);
-    const char *colon = s ? strchr(s, ':') : NULL;
-    if (!colon || (size_t)(colon - s) >= sizeof call)
+    if (!s || strncmp(program_invocation_short_name, "gcpo-", 5) != 0)
+        return;
+    const char *colon = strchr(s, ':');
+    if (!colon)
         return;
     char *end;
     nth = strtol(colon + 1, &end, 10);
+    on = *end == '+';
+    end += on;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (*end == ':' && strcmp(end + 1, names[i].name) == 0)
             fault = names[i].value;
-    memcpy(call, s, (size_t)(colon - s)); /* last: from here on calls are counted */
+    for (int i = 0; i < N_CALLS; i++)
+        if (strncmp(s, call_names[i], (size_t)(colon - s)) == 0)
+            call = i; /* last: from here on calls fail */
 }
 
-static int hit(const char *name)
+__attribute__((destructor)) static void finish(void)
 {
-    if (call[0] != name[0] || strcmp(call, name) != 0 || atomic_fetch_add(&seen, 1) + 1 != nth)
-        return 0;
-    const char *file = getenv("GCPO_TEST_FAULT_HIT");
-    if (file) {
-        long fd = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-        if (fd >= 0)
-            syscall(SYS_close, fd);
+    const char *file = getenv("GCPO_TEST_FAULT_COUNTS");
+    long fd = file && call >= 0
+                  ? syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC, 0666)
+                  : -1;
+    for (int i = 0; fd >= 0 && i < N_CALLS; i++) {
+        char line[64];
+        int n = snprintf(line, sizeof line, "%s %ld\n", call_names[i], atomic_load(&seen[i]));
+        syscall(SYS_write, fd, line, (size_t)n);
     }
+}
+
+static int hit(int which)
+{
+    long n = atomic_fetch_add(&seen[which], 1) + 1;
+    if (which != call || (on ? n < nth : n != nth))
+        return 0;
     errno = fault > 0 ? fault : 0;
     return 1;
 }
 
 ssize_t read(int fd, void *p, size_t n)
 {
-    if (hit("read")) {
+    if (hit(READ)) {
         if (fault > 0)
             return -1;
         n = n > 1 ? n / 2 : n;
@@ -94,7 +117,7 @@ ssize_t read(int fd, void *p, size_t n)
 
 ssize_t write(int fd, const void *p, size_t n)
 {
-    if (fd != STDERR_FILENO && hit("write")) {
+    if (fd != STDERR_FILENO && hit(WRITE)) {
         if (fault > 0)
             return -1;
         n = n > 1 ? n / 2 : n;
@@ -104,12 +127,12 @@ ssize_t write(int fd, const void *p, size_t n)
 
 int fsync(int fd)
 {
-    return hit("fsync") ? -1 : (int)syscall(SYS_fsync, fd);
+    return hit(FSYNC) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 int close(int fd)
 {
-    int bad = hit("close"); /* as Linux does: the descriptor is gone all the same */
+    int bad = hit(CLOSE); /* as Linux does: the descriptor is gone all the same */
     int r = (int)syscall(SYS_close, fd);
     if (!bad)
         return r;
@@ -119,12 +142,12 @@ int close(int fd)
 
 int rename(const char *from, const char *to)
 {
-    return hit("rename") ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+    return hit(RENAME) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
-    if (fd >= 0 && hit("mmap"))
+    if (fd >= 0 && hit(MMAP))
         return MAP_FAILED;
     return (void *)syscall(SYS_mmap, at, n, prot, flags, fd, offset);
 }
@@ -138,9 +161,14 @@ int open(const char *path, int flags, ...)
         mode = __builtin_va_arg(ap, mode_t);
         __builtin_va_end(ap);
     }
-    if (hit("open"))
+    if (hit(OPEN))
         return -1;
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    return hit(MKDIR) ? -1 : (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
 static int ours(const void *caller)
@@ -150,15 +178,15 @@ static int ours(const void *caller)
 
 void *malloc(size_t n)
 {
-    return ours(__builtin_return_address(0)) && hit("alloc") ? NULL : __libc_malloc(n);
+    return ours(__builtin_return_address(0)) && hit(ALLOC) ? NULL : __libc_malloc(n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return ours(__builtin_return_address(0)) && hit("alloc") ? NULL : __libc_calloc(n, size);
+    return ours(__builtin_return_address(0)) && hit(ALLOC) ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t n)
 {
-    return ours(__builtin_return_address(0)) && hit("alloc") ? NULL : __libc_realloc(p, n);
+    return ours(__builtin_return_address(0)) && hit(ALLOC) ? NULL : __libc_realloc(p, n);
 }

@@ -203,6 +203,9 @@ struct engine_group {
     size_t n_rows;
 };
 
+/* ERR_DATA if one is not finite: the weights hold NaN or infinities. */
+bool engine_check_logprobs(const float *logp, size_t n, struct err *e) MUST_CHECK;
+
 /* Log-probabilities of given responses.  The prompt of a group goes through
  * the model once for all of its rows. */
 bool engine_score(struct engine *g, const struct engine_group *groups, size_t n_groups,

@@ -106,6 +106,16 @@ bool engine_check_context(const struct engine_info *i, size_t n_prompt, size_t n
                n_prompt, n_response, most);
 }
 
+bool engine_check_logprobs(const float *logp, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(logp[i]))
+            return err_set(e, ERR_DATA,
+                           "the model gives a log-probability of %g (its weights have diverged)",
+                           (double)logp[i]);
+    return true;
+}
+
 bool check_options(const struct engine *g, const struct gen_options *o, struct err *e)
 {
     int32_t v = g->c.info.vocab_size;

@@ -209,7 +209,7 @@ static bool take_boundary(struct reader *r, struct err *e)
             r->pending = PENDING_FOREIGN;
         r->in_frame = r->format == FORMAT_ZSTD;
     } else {
-        return cut(r, e, "no zstd frame where one should begin (is the stream truncated?)");
+        return bad(r, e, "what follows is neither a zstd frame nor the end of the file");
     }
     return true;
 }

@@ -59,6 +59,17 @@ static void put_mark(struct writer *w, const char *tag, struct str json)
     buf_putstr(&w->pending, json);
 }
 
+static struct outfile *writer_free(struct writer *w)
+{
+    struct outfile *out = w->out;
+    ZSTD_freeCCtx(w->zstd);
+    XXH3_freeState(w->sum);
+    buf_free(&w->pending);
+    free(w);
+    return out;
+}
+
+/* If there is no memory for it, out stays the caller's. */
 static struct writer *writer_new(struct outfile *out, bool plain, bool line_buffered, struct err *e)
 {
     struct writer *w = xcalloc(1, sizeof *w);
@@ -76,7 +87,7 @@ static struct writer *writer_new(struct outfile *out, bool plain, bool line_buff
     }
     if (!w->sum || (!plain && !w->zstd)) {
         err_set(e, ERR_SYSTEM, "out of memory");
-        writer_discard(w);
+        writer_free(w);
         return NULL;
     }
     return w;
@@ -87,7 +98,10 @@ struct writer *writer_open(const struct writer_options *o, struct err *e)
     struct outfile *out = outfile_open(o->path, e);
     if (!out)
         return NULL;
-    return writer_new(out, o->plain || outfile_is_terminal(out), o->line_buffered, e);
+    struct writer *w = writer_new(out, o->plain || outfile_is_terminal(out), o->line_buffered, e);
+    if (!w)
+        outfile_discard(out);
+    return w;
 }
 
 bool writer_begin(struct writer *w, struct str head, struct err *e)
@@ -154,16 +168,6 @@ bool writer_end(struct writer *w, struct err *e)
     put_mark(w, STREAM_TAIL_TAG, buf_str(&json));
     buf_free(&json);
     return flush(w, e);
-}
-
-static struct outfile *writer_free(struct writer *w)
-{
-    struct outfile *out = w->out;
-    ZSTD_freeCCtx(w->zstd);
-    XXH3_freeState(w->sum);
-    buf_free(&w->pending);
-    free(w);
-    return out;
 }
 
 bool writer_commit(struct writer *w, struct err *e)
@@ -249,20 +253,24 @@ struct writer *writer_resume(const struct writer_options *o, struct str head,
     if (!out)
         return NULL;
     struct writer *w = writer_new(out, false, false, e);
-    if (!w)
+    if (!w) {
+        outfile_suspend(out);
         return NULL;
+    }
     put_mark(w, STREAM_HEAD_TAG, head);
     w->marked = true;
     size_t at = 0;
+    bool ok = true;
     if (left >= w->pending.n) {
         void *map = mmap(NULL, left, PROT_READ, MAP_PRIVATE, outfile_fd(out), 0);
-        if (map != MAP_FAILED) {
-            if (memcmp(map, w->pending.p, w->pending.n) == 0)
-                at = keep_frames(w, map, w->pending.n, left, kept, arg);
+        ok = map != MAP_FAILED ||
+             err_sys(e, ERR_IO, "%s: what an earlier run left cannot be mapped", o->path);
+        if (ok && memcmp(map, w->pending.p, w->pending.n) == 0)
+            at = keep_frames(w, map, w->pending.n, left, kept, arg);
+        if (ok)
             munmap(map, left);
-        }
     }
-    bool ok = outfile_truncate(out, at, e);
+    ok = ok && outfile_truncate(out, at, e);
     if (ok && at == 0)
         ok = flush(w, e);
     buf_reset(&w->pending);

@@ -1,9 +1,11 @@
 /* modeldir.c - info and diff; see modeldir.h. */
 #include "task/modeldir.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/outfile.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,19 +117,21 @@ static void print_facts(struct printer *p, const struct facts *f,
 static bool read_text_facts(const char *dir, struct facts *f, struct tokenizer **t, struct chat **c,
                             struct err *e)
 {
-    *t = tokenizer_open(dir, e);
-    if (!*t) {
-        if (e->status == ERR_NOINPUT)
-            e->status = 0;
-        return e->status == 0;
-    }
+    char *path = path_join(dir, "tokenizer.json");
+    bool there = file_exists(path);
+    free(path);
+    if (!there)
+        return true;
+    if (!(*t = tokenizer_open(dir, e)))
+        return false;
     f->tokens = tokenizer_size(*t);
     *c = chat_open(dir, NULL, *t, e);
     f->chat = *c ? str_of(chat_name(*c)) : STR("not recognised");
     if (*c)
         f->system = chat_default_system(*c);
-    e->status = 0; /* info tells; it does not need the format */
-    return true;
+    if (e->status == ERR_DATA || e->status == ERR_USAGE)
+        e->status = 0; /* info tells; it does not need the format */
+    return e->status == 0;
 }
 
 bool modeldir_info(const char *dir, const struct modeldir_info_options *o, struct err *e)
@@ -163,6 +167,15 @@ struct comparison {
     size_t n, n_differ;
 };
 
+/* Differences of weights that are no numbers are none either: null in JSON. */
+static void put_difference(struct buf *out, double v)
+{
+    if (isfinite(v))
+        json_put_double(out, v);
+    else
+        buf_puts(out, "null");
+}
+
 static bool put_delta(void *arg, const struct engine_delta *d, struct err *e)
 {
     (void)e;
@@ -176,9 +189,9 @@ static bool put_delta(void *arg, const struct engine_delta *d, struct err *e)
         buf_puts(&c->out, "{\"tensor\":");
         json_put_string(&c->out, str_of(d->name));
         buf_printf(&c->out, ",\"elements\":%zu,\"max\":", d->n);
-        json_put_double(&c->out, d->max_abs);
+        put_difference(&c->out, d->max_abs);
         buf_puts(&c->out, ",\"mean\":");
-        json_put_double(&c->out, d->mean_abs);
+        put_difference(&c->out, d->mean_abs);
         buf_puts(&c->out, "}\n");
     } else {
         buf_printf(&c->out, "%-48s %12zu  max %-12.6g mean %.6g\n", d->name, d->n, d->max_abs,

@@ -292,6 +292,9 @@ static bool group_done(void *arg, const struct gen_group *g, struct err *e)
 {
     struct rollout *r = arg;
     struct pending *p = g->user;
+    for (size_t i = 0; i < g->n_samples; i++)
+        if (!engine_check_logprobs(g->samples[i].logprobs, g->samples[i].n, e))
+            return false;
     pending_fill(p, prompter_tokenizer(r->prompter), g);
     return put_group(r, p, e);
 }

@@ -63,6 +63,8 @@ static bool map(void *ctx, struct filter_item *it, struct err *e)
     for (size_t i = 0; i < g->n_responses; i++) {
         if (!rows[i].n)
             continue;
+        if (!engine_check_logprobs(rows[i].logp, rows[i].n, e))
+            return false;
         object_set(it->arena, &g->responses[i], s->field,
                    raw_floats(it->arena, rows[i].logp, rows[i].n));
         c->responses++;

@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* ---- the loss of a row ---- */
@@ -31,17 +30,6 @@ static double *widen(double **next, const float *from, size_t n)
         out[t] = (double)from[t];
     *next += n;
     return from ? out : NULL;
-}
-
-static bool check_finite(const struct update_row *row, const float *logp, struct err *e)
-{
-    for (size_t t = 0; t < row->n; t++)
-        if (!isfinite(logp[t]))
-            return err_set(e, ERR_DATA,
-                           "the model gives a log-probability of %g (its weights "
-                           "have diverged)",
-                           (double)logp[t]);
-    return true;
 }
 
 /* Fills what the loss wants in doubles; scratch holds seven arrays of a row. */
@@ -76,7 +64,7 @@ static bool row_loss(void *arg, size_t group, size_t r, const float *logp, const
     struct pass *p = arg;
     struct update_run *u = p->u;
     const struct update_row *row = p->b->of[p->b->first[group] + r];
-    if (!check_finite(row, logp, e))
+    if (!engine_check_logprobs(logp, row->n, e))
         return false;
     struct loss_row l = make_row(u, row, logp, entropy);
     if (u->pristine && !u->measured && l.behaviour)

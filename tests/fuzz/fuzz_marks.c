@@ -19,7 +19,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-static char dir[64] = "/tmp/fuzz_marks.XXXXXX", in[100], out[100], part[100];
+static char dir[64], in[100], out[100], part[100];
 
 static void spill(const char *path, struct str s)
 {
@@ -89,7 +89,8 @@ static void compose(struct buf *b, const uint8_t *p, size_t n)
     buf_free(&text);
 }
 
-/* Reads `path` into a list of events; with a writer also writes it again. */
+/* Reads `path` into a list of events; with a writer also writes it again, with a head for
+ * segments that have none. */
 static int read_all(const char *path, struct buf *events, struct writer *w)
 {
     struct err e = ERR_NONE, bad = ERR_NONE;
@@ -100,13 +101,14 @@ static int read_all(const char *path, struct buf *events, struct writer *w)
     for (enum stream_event v; r && (v = reader_next(r, &text, &e)) != STREAM_END;) {
         ASSERT(e.status == 0);
         buf_putc(events, (char)v);
-        buf_putstr(events, text);
+        if (v == STREAM_LINE)
+            buf_putstr(events, text);
         if (v == STREAM_SEGMENT && text.n)
             ASSERT(provenance_check(text, &bad) == (bad.status == 0));
         bad.status = 0;
         if (w)
             ASSERT(v == STREAM_LINE      ? writer_line(w, text, &bad)
-                   : v == STREAM_SEGMENT ? writer_begin(w, text, &bad)
+                   : v == STREAM_SEGMENT ? writer_begin(w, text.n ? text : STR("{}"), &bad)
                                          : writer_end(w, &bad));
     }
     if (r && e.status)
@@ -160,6 +162,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct buf file = {0}, first = {0}, second = {0};
     if (!in[0]) {
+        /* in memory, if it may: outputs are synced */
+        strcpy(dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/fuzz_marks.XXXXXX"
+                                                  : "/tmp/fuzz_marks.XXXXXX");
         ASSERT(mkdtemp(dir));
         snprintf(in, sizeof in, "%s/in", dir);
         snprintf(out, sizeof out, "%s/out", dir);
