@@ -6,6 +6,33 @@ setup() {
     group a w c > "$T/good"
 }
 
+# call PROGRAM OUT IN...: the program at work; OUT empty: standard output
+call() {
+    local p=$1 out=$2 m=$ROOT/testdata/model
+    shift 2
+    set -- ${out:+-o "$out"} "$@"
+    case $p in
+    gcpo-rollout) gcpo-rollout -m "$m" -n 1 --max-tokens 2 "$@" ;;
+    gcpo-score) gcpo-score -m "$m" --as ref_logprobs "$@" ;;
+    gcpo-update) gcpo-update -m "$m" --lr 1e-3 "$@" ;;
+    gcpo-inject-gold) gcpo-inject-gold -m "$m" "$@" ;;
+    gcpo-model) gcpo-model encode --records "$m" "$@" ;;
+    *) "$p" "$@" ;;
+    esac
+}
+
+# The programs that read streams; and those that write a file, or what -o names.
+readers() { for p in $PROGRAMS; do [ "$p" = gcpo-report ] || echo "$p"; done; }
+
+# A step of two groups in $T/step, prompts in $T/prompts: every reader takes the first, and gcpo-rollout the second.
+a_step() {
+    local m=$ROOT/testdata/model
+    cp "$ROOT/testdata/streams/prompts.jsonl" "$T/prompts"
+    gcpo-rollout -m "$m" -n 2 --max-tokens 6 --plain "$T/prompts" |
+        jq -c '.gold_verdict = "correct" | .gold_reward = 1 | .responses |= [.[] | .verdict = "wrong" | .reward = 0] | .responses[0] |= (.verdict = "correct" | .reward = 1)' |
+        gcpo-advantage -o "$T/step"
+}
+
 # Programs that read groups and need no model, as far as they are built.
 filters() { for p in $STREAM_PROGRAMS; do [ -e "$ROOT/cmd/$p.c" ] && echo "$p"; done; }
 
@@ -42,6 +69,106 @@ filters() { for p in $STREAM_PROGRAMS; do [ -e "$ROOT/cmd/$p.c" ] && echo "$p"; 
         done
         run -64 --separate-stderr "$p" --zzz
         [ "${stderr_lines[0]}" = "$p: unknown option '--zzz'" ]
+
+@test "help and version to a full disk: 74" {
+    for p in $PROGRAMS; do
+        for o in --help --version; do
+            run -74 --separate-stderr bash -c "$p $o > /dev/full"
+            [ "$stderr" = "$p: cannot write to standard output" ]
+        done
+    done
+}
+
+@test "every reader: nothing, a folder, no file, a file of zero bytes" {
+    : > "$T/empty"
+    for p in $(readers); do
+        run -66 --separate-stderr call "$p" "$T/out" "$T/none"
+        [ "$stderr" = "$p: $T/none: cannot open: No such file or directory" ]
+        run -66 --separate-stderr call "$p" "$T/out" "$T"
+        [ "$stderr" = "$p: $T: is a directory" ]
+        run -65 --separate-stderr call "$p" "$T/out" "$T/empty"
+        [ "$stderr" = "$p: $T/empty: zero bytes of input (did the program before it fail?)" ]
+        [ -z "$(ls -A "$T" | grep out)" ]
+    done
+    run -66 --separate-stderr gcpo-report -o "$T/out" "$T/none"
+    [ "$stderr" = "gcpo-report: $T/none: cannot open the folder: No such file or directory" ]
+    run -66 gcpo-report -o "$T/out" "$T/empty"
+    run -65 gcpo-report -o "$T/out" "$T"
+    [ -z "$(ls -A "$T" | grep out)" ]
+}
+
+@test "every reader: a record that is no group is named by file and line, and leaves nothing: 65" {
+    a_step
+    for p in $(readers); do
+        { plain "$T/step"; echo '{"id":"x","prompt":"1","responses":[3]}'; } > "$T/bad"
+        run -65 --separate-stderr call "$p" "$T/out" "$T/bad"
+        [[ "$stderr" == "$p: $T/bad:3: \"responses[0]\" is a number"* ]] || { echo "$stderr"; false; }
+        { plain "$T/step"; printf '{"id":"x","prompt":"\xff"}\n'; } > "$T/bad"
+        run -65 --separate-stderr call "$p" "$T/out" "$T/bad"
+        [[ "$stderr" == "$p: $T/bad:3: not JSON: byte "* ]] || { echo "$stderr"; false; }
+        [ -z "$(ls -A "$T" | grep out)" ]
+    done
+}
+
+@test "every reader: a stream cut at 64 places is refused, and leaves nothing: 65" {
+    for i in $(seq 40); do group "g$i" w c; done | gcpo-inject-gold > "$T/whole"
+    a_step
+    for p in $(readers); do
+        f=$T/whole
+        case $p in gcpo-score | gcpo-update) f=$T/step ;; esac
+        n=$(stat -c %s "$f")
+        for i in $(seq 64); do
+            head -c $((i * (n - 1) / 64)) "$f" > "$T/cut"
+            run -65 --separate-stderr call "$p" "$T/out" "$T/cut"
+            [ "${#stderr_lines[@]}" -eq 1 ] || { echo "$p $i: $stderr"; false; }
+        done
+        [ -z "$(ls -A "$T" | grep out)" ]
+    done
+}
+
+@test "every writer: a folder that is not there, one where nothing can be made, a full disk" {
+    a_step
+    for p in $(readers); do
+        run -73 --separate-stderr call "$p" "$T/no/such/out" "$T/step"
+        [[ "$stderr" == "$p: $T/no/such/out: cannot create "*": No such file or directory" ]] || { echo "$stderr"; false; }
+        run -73 --separate-stderr call "$p" /sys/out "$T/step"
+        [[ "$stderr" == "$p: /sys/out: cannot create "* ]] || { echo "$stderr"; false; }
+        [ "$p" = gcpo-update ] && continue
+        run -74 --separate-stderr call "$p" /dev/full "$T/step"
+        [ "$stderr" = "$p: /dev/full: cannot write: No space left on device" ]
+        run -74 --separate-stderr bash -c "$(declare -f call); ROOT='$ROOT'; call $p '' '$T/step' > /dev/full"
+        [ "$stderr" = "$p: standard output: cannot write: No space left on device" ]
+        run -73 --separate-stderr call "$p" "$T" "$T/step"
+        [ "$stderr" = "$p: $T: is a directory" ]
+    done
+    run -73 --separate-stderr gcpo-update -m "$ROOT/testdata/model" -o "$T" "$T/step"
+    [ "$stderr" = "gcpo-update: $T: exists already" ]
+    run -74 --separate-stderr gcpo-update -m "$ROOT/testdata/model" -o "$T/next" --metrics /dev/full "$T/step"
+    [ "$stderr" = "gcpo-update: /dev/full: cannot write: No space left on device" ]
+    [ ! -e "$T/next" ] && [ -z "$(ls -A "$T" | grep '^\.')" ]
+}
+
+@test "every writer: the input may be the output" {
+    a_step
+    for p in $(readers); do
+        [ "$p" = gcpo-update ] && continue
+        call "$p" "$T/want" "$T/step"
+        cp "$T/step" "$T/both"
+        run -0 --separate-stderr call "$p" "$T/both" "$T/both"
+        cmp "$T/both" "$T/want" || { echo "$p"; false; }
+    done
+}
+
+@test "every writer: a pipe that closes early is quiet" {
+    a_step
+    for i in $(seq 300); do plain "$T/step" | jq -c ".id += \"$i\""; done > "$T/many"
+    for p in $(readers); do
+        [ "$p" = gcpo-update ] && continue
+        n=600
+        case $p in gcpo-rollout | gcpo-score) n=20 ;; esac
+        head -n $n "$T/many" > "$T/some"
+        run -0 --separate-stderr bash -c "$(declare -f call); ROOT='$ROOT'; call $p '' '$T/some' | true"
+        [ -z "$stderr" ]
     done
 }
 

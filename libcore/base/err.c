@@ -1,5 +1,6 @@
 /* err.c - see err.h. */
 #include "base/err.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -52,6 +53,6 @@ bool err_at(struct err *e, const char *fmt, ...)
 
 void assert_failed(const char *cond, const char *file, int line)
 {
-    fprintf(stderr, "internal error: %s:%d: %s\n", file, line, cond);
+    fprintf(stderr, "%s: internal error: %s:%d: %s\n", log_program(), file, line, cond);
     exit(ERR_BUG);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static int open_regular(const char *path, size_t *size, struct err *e)
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        err_sys(e, ERR_NOINPUT, "%s", path);
+        err_sys(e, ERR_NOINPUT, "%s: cannot open", path);
     } else if (!S_ISREG(st.st_mode)) {
         err_set(e, ERR_NOINPUT, "%s: not a regular file", path);
     } else if (st.st_size < 0 || (uintmax_t)st.st_size > SIZE_MAX) {
@@ -51,7 +52,7 @@ bool file_read(const char *path, size_t max, struct buf *out, struct err *e)
         if (k < 0 && errno == EINTR)
             continue;
         if (k < 0)
-            ok = err_sys(e, ERR_IO, "%s", path);
+            ok = err_sys(e, ERR_IO, "%s: cannot read", path);
         else if (k == 0)
             ok = err_set(e, ERR_IO, "%s: became shorter while it was read", path);
         else
@@ -83,24 +84,55 @@ void file_unmap(struct file_map *m)
     *m = (struct file_map){NULL, 0};
 }
 
-bool file_write(const char *path, const void *data, size_t n, struct err *e)
+int file_create(const char *path, struct err *e)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
-        return err_sys(e, ERR_CREATE, "%s", path);
-    bool ok = true;
-    for (size_t done = 0; ok && done < n;) {
-        ssize_t k = write(fd, (const char *)data + done, n - done);
-        if (k >= 0)
-            done += (size_t)k;
-        else if (errno != EINTR)
-            ok = err_sys(e, ERR_IO, "%s", path);
+        err_sys(e, ERR_CREATE, "%s: cannot create", path);
+    return fd;
+}
+
+bool file_put(int fd, const char *name, const void *data, size_t n, struct err *e)
+{
+    for (const char *p = data; n;) {
+        ssize_t done = write(fd, p, n);
+        if (done >= 0) {
+            p += done;
+            n -= (size_t)done;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
+        } else if (errno != EINTR) {
+            return err_sys(e, ERR_IO, "%s: cannot write", name);
+        }
     }
-    if (ok && fsync(fd) != 0)
-        ok = err_sys(e, ERR_IO, "%s", path);
-    if (close(fd) != 0 && ok)
-        ok = err_sys(e, ERR_IO, "%s", path);
-    return ok;
+    return true;
+}
+
+bool file_sync(int fd)
+{
+    int r;
+    do
+        r = fsync(fd);
+    while (r != 0 && errno == EINTR);
+    return r == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
+}
+
+bool file_close(int fd, const char *path, struct err *e)
+{
+    if (!e->status && !file_sync(fd))
+        err_sys(e, ERR_IO, "%s: cannot sync", path);
+    if (close(fd) != 0 && !e->status && errno != EINTR)
+        err_sys(e, ERR_IO, "%s: cannot close", path);
+    return e->status == 0;
+}
+
+bool file_write(const char *path, const void *data, size_t n, struct err *e)
+{
+    int fd = file_create(path, e);
+    if (fd < 0)
+        return false;
+    file_put(fd, path, data, n, e);
+    return file_close(fd, path, e);
 }
 
 bool file_copy(const char *from, const char *to, struct err *e)

@@ -1,4 +1,5 @@
-/* file.h - whole files: read into memory, mapped, written, copied. */
+/* file.h - whole files: read into memory, mapped, written, copied; calls that are
+ * interrupted are taken up again. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -20,6 +21,13 @@ struct file_map {
 };
 bool file_map(const char *path, struct file_map *m, struct err *e) MUST_CHECK;
 void file_unmap(struct file_map *m);
+
+/* Writing in pieces.  create replaces what was there (-1: error); put writes all of it, to pipes
+ * too; close also flushes to the disk, and closes whether or not *e is set already. */
+int file_create(const char *path, struct err *e) MUST_CHECK;
+bool file_put(int fd, const char *name, const void *data, size_t n, struct err *e);
+bool file_close(int fd, const char *path, struct err *e);
+bool file_sync(int fd); /* true where there is nothing to flush: pipes, terminals */
 
 /* Creates or replaces `path`, flushed to the disk. */
 bool file_write(const char *path, const void *data, size_t n, struct err *e) MUST_CHECK;

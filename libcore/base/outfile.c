@@ -1,12 +1,12 @@
 /* outfile.c - see outfile.h. */
 #include "base/outfile.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,36 +230,12 @@ bool outfile_is_terminal(const struct outfile *o)
 
 bool outfile_write(struct outfile *o, const void *data, size_t n, struct err *e)
 {
-    const char *p = data;
-    while (n) {
-        ssize_t done = write(o->fd, p, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            poll(&(struct pollfd){.fd = o->fd, .events = POLLOUT}, 1, -1);
-            continue;
-        }
-        if (done < 0)
-            return err_sys(e, ERR_IO, "%s: cannot write", o->name);
-        p += done;
-        n -= (size_t)done;
-    }
-    return true;
-}
-
-/* Pipes and terminals have nothing to sync. */
-static bool sync_fd(int fd)
-{
-    int r;
-    do
-        r = fsync(fd);
-    while (r != 0 && errno == EINTR);
-    return r == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
+    return file_put(o->fd, o->name, data, n, e);
 }
 
 bool outfile_sync(struct outfile *o, struct err *e)
 {
-    if (o->part && !sync_fd(o->fd))
+    if (o->part && !file_sync(o->fd))
         return err_sys(e, ERR_IO, "%s: cannot sync", o->name);
     return true;
 }
@@ -272,7 +248,7 @@ static bool sync_folder_of(const char *path, struct err *e)
     memcpy(dir, path, n);
     strcpy(dir + n, slash == path ? "/" : slash ? "" : ".");
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && sync_fd(fd);
+    bool ok = fd >= 0 && file_sync(fd);
     if (!ok)
         err_sys(e, ERR_IO, "%s: cannot sync the folder", dir);
     if (fd >= 0)
@@ -284,7 +260,7 @@ static bool sync_folder_of(const char *path, struct err *e)
 bool outfile_commit(struct outfile *o, struct err *e)
 {
     bool renamed = false;
-    if (o->part && !sync_fd(o->fd))
+    if (o->part && !file_sync(o->fd))
         err_sys(e, ERR_IO, "%s: cannot sync", o->name);
     /* The lock lives until close, so the rename comes first. */
     if (!e->status && o->part) {
@@ -336,7 +312,10 @@ bool outfile_put(const char *path, const void *data, size_t n, struct err *e)
 struct outdir {
     char *path, *part, *lock;
     int lock_fd;
+    struct outdir *next; /* of those that are open */
 };
+
+static struct outdir *open_dirs;
 
 static bool remove_files(const char *dir, struct err *e)
 {
@@ -353,8 +332,33 @@ static bool remove_files(const char *dir, struct err *e)
     return e->status == 0;
 }
 
+/* Out of memory ends the program in the middle of things. */
+static void remove_open_dirs(void)
+{
+    for (struct outdir *d = open_dirs; d; d = d->next) {
+        struct err ignored = ERR_NONE;
+        remove_files(d->part, &ignored);
+        rmdir(d->part);
+        unlink(d->lock);
+    }
+}
+
+static void enlist(struct outdir *d)
+{
+    static bool at_exit;
+    if (!at_exit)
+        at_exit = atexit(remove_open_dirs) == 0;
+    d->next = open_dirs;
+    open_dirs = d;
+}
+
 static void outdir_delete(struct outdir *d)
 {
+    for (struct outdir **at = &open_dirs; *at; at = &(*at)->next)
+        if (*at == d) {
+            *at = d->next;
+            break;
+        }
     if (d->lock_fd >= 0) {
         unlink(d->lock);
         close(d->lock_fd);
@@ -382,6 +386,8 @@ struct outdir *outdir_open(const char *path, struct err *e)
     d->lock = xstrdup(buf_cstr(&b));
     buf_free(&b);
     d->lock_fd = open_part(d->lock, path, e);
+    if (d->lock_fd >= 0)
+        enlist(d);
     if (d->lock_fd >= 0 && remove_files(d->part, e) && mkdir(d->part, 0777) != 0 && errno != EEXIST)
         err_sys(e, ERR_CREATE, "%s: cannot create %s", path, d->part);
     if (e->status) {
@@ -405,12 +411,12 @@ static bool sync_files(const char *dir, struct err *e)
         if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0)
             continue;
         int fd = openat(dirfd(d), f->d_name, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || !sync_fd(fd))
+        if (fd < 0 || !file_sync(fd))
             err_sys(e, ERR_IO, "%s/%s: cannot sync", dir, f->d_name);
         if (fd >= 0)
             close(fd);
     }
-    if (!e->status && !sync_fd(dirfd(d)))
+    if (!e->status && !file_sync(dirfd(d)))
         err_sys(e, ERR_IO, "%s: cannot sync", dir);
     closedir(d);
     return e->status == 0;

@@ -4,12 +4,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct safetensors {
     struct file_map map; /* empty when the bytes are the caller's */
@@ -253,29 +250,17 @@ static void put_header(struct buf *b, const struct st_entry *entries, size_t n_e
         buf_putc(b, ' ');
 }
 
-static bool put(int fd, const char *path, const void *data, size_t n, struct err *e)
-{
-    for (size_t done = 0; done < n;) {
-        ssize_t k = write(fd, (const char *)data + done, n - done);
-        if (k >= 0)
-            done += (size_t)k;
-        else if (errno != EINTR)
-            return err_sys(e, ERR_IO, "%s", path);
-    }
-    return true;
-}
-
 bool safetensors_write(const char *path, const struct st_entry *entries, size_t n_entries,
                        void (*fill)(void *arg, size_t i, uint64_t from, size_t n, void *out),
                        void *arg, struct err *e)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = file_create(path, e);
     if (fd < 0)
-        return err_sys(e, ERR_CREATE, "%s", path);
+        return false;
     struct buf header = {0};
     put_header(&header, entries, n_entries);
     uint64_t length = header.n;
-    bool ok = put(fd, path, &length, 8, e) && put(fd, path, header.p, header.n, e);
+    bool ok = file_put(fd, path, &length, 8, e) && file_put(fd, path, header.p, header.n, e);
     buf_free(&header);
     char *chunk = xmalloc(CHUNK);
     for (size_t i = 0; ok && i < n_entries; i++) {
@@ -284,14 +269,10 @@ bool safetensors_write(const char *path, const struct st_entry *entries, size_t 
         for (uint64_t from = 0; ok && from < n;) {
             size_t m = n - from < CHUNK / size ? (size_t)(n - from) : CHUNK / size;
             fill(arg, i, from, m, chunk);
-            ok = put(fd, path, chunk, m * size, e);
+            ok = file_put(fd, path, chunk, m * size, e);
             from += m;
         }
     }
     free(chunk);
-    if (ok && fsync(fd) != 0)
-        ok = err_sys(e, ERR_IO, "%s", path);
-    if (close(fd) != 0 && ok)
-        ok = err_sys(e, ERR_IO, "%s", path);
-    return ok;
+    return file_close(fd, path, e);
 }
