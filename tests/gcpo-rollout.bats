@@ -107,7 +107,7 @@ leave_part() { head -c "$1" "$T/want" > "$T/.out.part"; rm -f "$T/out"; }
 @test "what was left is kept group by group, whatever byte it ends in" {
     gcpo-rollout -m "$m" -n 2 --max-tokens 9 --metrics "$T/metrics" -o "$T/want" "$T/prompts"
     n=$(stat -c %s "$T/want")
-    for at in 0 1 100 $((n / 3)) $((n / 2)) $((n - 60)) $((n - 1)) "$n"; do
+    for at in 0 1 100 $(seq $((n / 50)) $((n / 50)) $((n - 1))) $((n - 60)) $((n - 1)) "$n"; do
         leave_part "$at"
         gcpo-rollout -m "$m" -n 2 --max-tokens 9 --metrics "$T/again" -o "$T/out" "$T/prompts"
         cmp "$T/want" "$T/out"

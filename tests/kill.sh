@@ -25,7 +25,7 @@ digest() {
     (cd "$1" && find . -type f ! -name 'timing.jsonl' ! -name '.lock' ! -name '.*.lock' -print0 | sort -z | xargs -0 sha256sum)
 }
 
-echo 1..4
+echo 1..6
 start=$(date +%s%N)
 train whole $steps > whole.log 2>&1 || { echo "not ok 1 - an uninterrupted run ends"; tail -5 whole.log; exit 1; }
 took=$((($(date +%s%N) - start) / 1000000))
@@ -72,5 +72,45 @@ if [ "$made" -eq 1 ] && [ -e "copied/step-$(printf %04d $((steps + 1)))/model.do
 else
     echo "not ok 4 - pruned, copied, one step more: one step is made ($made)"
     tail -5 copied.log
+fi
+
+# Two runs on one folder at once: one refuses, naming the other.
+train both 1 > both.1.log 2>&1 & first=$!
+train both 1 > both.2.log 2>&1 & second=$!
+wait $first; a=$?
+wait $second; b=$?
+refused=both.1.log
+[ $a -eq 0 ] && refused=both.2.log
+if [ $((a + b)) -eq 2 ] && [ $((a * b)) -eq 0 ] && grep -qE "both is in use by process [0-9]+" $refused; then
+    echo "ok 5 - of two runs in one folder the second is refused by name"
+else
+    echo "not ok 5 - of two runs in one folder the second is refused by name ($a, $b)"
+    tail -3 both.1.log both.2.log
+fi
+
+# A long rollout, killed again and again behind one group or more, goes on each time.
+rollout=(gcpo-rollout -m base -n 8 --max-tokens 120 -j 1 -s 3 -o)
+for i in 1 2 3 4 5 6; do jq -c ".id += \"$i\"" prompts.jsonl; done > long.jsonl
+"${rollout[@]}" straight.zst long.jsonl
+places=$((n / 4 > 5 ? n / 4 : 5)) killed=0
+rm -f .broken.zst.part
+while [ $killed -lt $places ]; do
+    before=$(stat -c %s .broken.zst.part 2> /dev/null || echo 0)
+    "${rollout[@]}" broken.zst long.jsonl 2> /dev/null &
+    victim=$!
+    for _ in $(seq 4000); do
+        [ "$(stat -c %s .broken.zst.part 2> /dev/null || echo 0)" -gt $((before + RANDOM % 3000)) ] && break
+        kill -0 $victim 2> /dev/null || break
+        sleep 0.002
+    done
+    if kill -KILL $victim 2> /dev/null; then killed=$((killed + 1)); fi
+    wait $victim 2> /dev/null
+    [ ! -e broken.zst ] || { cmp -s broken.zst straight.zst && rm broken.zst || break; } # through: from the start again
+done
+[ -e broken.zst ] || "${rollout[@]}" broken.zst long.jsonl
+if cmp -s broken.zst straight.zst; then
+    echo "ok 6 - a rollout killed at $killed places has the bytes of one that was not"
+else
+    echo "not ok 6 - a rollout killed at $killed places has the bytes of one that was not"
 fi
 [ -n "${2:-}" ] || rm -rf "$dir"
