@@ -69,6 +69,8 @@ filters() { for p in $STREAM_PROGRAMS; do [ -e "$ROOT/cmd/$p.c" ] && echo "$p"; 
         done
         run -64 --separate-stderr "$p" --zzz
         [ "${stderr_lines[0]}" = "$p: unknown option '--zzz'" ]
+    done
+}
 
 @test "help and version to a full disk: 74" {
     for p in $PROGRAMS; do
