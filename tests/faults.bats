@@ -23,7 +23,7 @@ sweep() { # sweep PROGRAM...: all cases hold, and points were tried in each
 
 @test "the filters" { sweep gcpo-verify gcpo-inject-gold gcpo-advantage; }
 @test "gcpo-cat, gcpo-stat, gcpo-report" { sweep gcpo-cat gcpo-stat gcpo-report; }
-@test "gcpo-prompts, gcpo-rollout, gcpo-score" { sweep gcpo-prompts gcpo-rollout gcpo-score; }
+@test "gcpo-gold, gcpo-prompts, gcpo-rollout, gcpo-score" { sweep gcpo-gold gcpo-prompts gcpo-rollout gcpo-score; }
 @test "gcpo-update" { sweep gcpo-update; }
 @test "gcpo-model" { sweep gcpo-model; }
 

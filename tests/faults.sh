@@ -31,11 +31,12 @@ gcpo-update -m "$m" -o next --state-out state --metrics run/metrics.jsonl --lr 1
 cp run/metrics.jsonl run/step-0001/metrics.jsonl
 printf 'MODEL := base\n' > run/params.mk
 echo 'What is 1+1?' > text
-gcpo-model encode "$m" text > ids
+gcpo-model encode -o ids "$m" text
 { cat verified; jq -c '.id = "z"' verified; } > twice 2> /dev/null
 
 # ---- cases: NAME  COMMAND; what it writes is in O/ ----
 
+# shellcheck disable=SC2016
 declare -A commands=(
     [verify]='gcpo-verify -o O/out verified'
     [verify/exec]='gcpo-verify --type exec --command "while read -r l; do echo {\\\"correct\\\":true}; done" -o O/out verified'
@@ -48,6 +49,8 @@ declare -A commands=(
     [cat/check]='gcpo-cat --check -m M -o O/out step'
     [cat/repair]='gcpo-cat --repair -q -o O/out cut'
     [cat/text]='gcpo-cat --text -m M -o O/out step'
+    [gold/lint]='gcpo-gold lint -m M --append-box --fixed O/fixed -o O/out verified'
+    [gold/pick]='gcpo-gold pick --missing O/missing -o O/out verified'
     [stat]='gcpo-stat --json -o O/out step'
     [stat/table]='gcpo-stat step > O/out'
     [prompts]='gcpo-prompts --prompts 1 -k 2 -o O/out prompts'

@@ -105,7 +105,10 @@ while [ $killed -lt $places ]; do
     done
     if kill -KILL $victim 2> /dev/null; then killed=$((killed + 1)); fi
     wait $victim 2> /dev/null
-    [ ! -e broken.zst ] || { cmp -s broken.zst straight.zst && rm broken.zst || break; } # through: from the start again
+    if [ -e broken.zst ]; then # through: from the start again
+        cmp -s broken.zst straight.zst || break
+        rm broken.zst
+    fi
 done
 [ -e broken.zst ] || "${rollout[@]}" broken.zst long.jsonl
 if cmp -s broken.zst straight.zst; then
