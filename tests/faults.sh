@@ -26,7 +26,7 @@ jq -c '.gold = "it is \\boxed{2}" | .gold_verdict = "correct" | .gold_reward = 1
     rollouts > verified
 gcpo-inject-gold -m "$m" --allow-bare-gold verified | gcpo-advantage -o step
 cp step run/step-0001/step.jsonl.zst
-head -c -40 step > cut
+head -c -40 step > torn
 gcpo-update -m "$m" -o next --state-out state --metrics run/metrics.jsonl --lr 1e-3 step
 cp run/metrics.jsonl run/step-0001/metrics.jsonl
 printf 'MODEL := base\n' > run/params.mk
@@ -47,7 +47,7 @@ declare -A commands=(
     [cat/sample]='gcpo-cat --sample 1 -o O/out step'
     [cat/merge]='gcpo-cat --merge -o O/out verified'
     [cat/check]='gcpo-cat --check -m M -o O/out step'
-    [cat/repair]='gcpo-cat --repair -q -o O/out cut'
+    [cat/repair]='gcpo-cat --repair -q -o O/out torn'
     [cat/text]='gcpo-cat --text -m M -o O/out step'
     [gold/lint]='gcpo-gold lint -m M --append-box --fixed O/fixed -o O/out verified'
     [gold/pick]='gcpo-gold pick --missing O/missing -o O/out verified'
