@@ -88,12 +88,13 @@ FORCE:
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$(2)')
 
+# -g1 in the kernels: tracking every variable of code unrolled that far doubles their compile time.
 # The portable kernels unroll so far that gcc needs many minutes to instrument them; the same source is
 # checked in its vector builds.
-$(B)/obj/%kernels_portable.o $(B)/obj/tests/ops/test_ops_math.o: ISA := $(if $(ASAN)$(TSAN),-fno-sanitize=all)
-$(B)/obj/%_avx2.o:   ISA := -mavx2 -mfma -mf16c
-$(B)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
-$(B)/obj/%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mf16c
+$(B)/obj/%kernels_portable.o $(B)/obj/tests/ops/test_ops_math.o: ISA := -g1 $(if $(ASAN)$(TSAN),-fno-sanitize=all)
+$(B)/obj/%_avx2.o:   ISA := -g1 -mavx2 -mfma -mf16c
+$(B)/obj/%_avx512.o: ISA := -g1 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
+$(B)/obj/%_avx512bf16.o: ISA := -g1 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mf16c
 
 $(B)/obj/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)
