@@ -38,6 +38,7 @@ int main(int argc, char **argv)
     const struct opt opts[] = {
         OPT_HEADING("Which groups"),
         OPT_LIST(0, "id", "ID", &o.ids, "the first group with this id (may be repeated)"),
+        OPT_STRING(0, "ids", "FILE", &o.ids_file, "groups whose id is that of a record of FILE"),
         OPT_LIST(0, "where", "LIST", &o.where,
                  "groups for which all of LIST holds: mixed, all-wrong, all-right, unscorable, "
                  "correct, wrong, no-answer, bad-reference, error, truncated, gold, unjudged, "
@@ -99,7 +100,7 @@ int main(int argc, char **argv)
     if (merge + check + repair + provenance + o.list > 1)
         opt_misuse("--list, --merge, --check, --repair and --provenance exclude each other");
     if ((merge || check || repair || provenance) &&
-        (o.ids.n || o.where.n || o.head || o.sample || o.text))
+        (o.ids.n || o.ids_file || o.where.n || o.head || o.sample || o.text))
         opt_misuse("--merge, --check, --repair and --provenance take whole files");
     if (!text_seen)
         o.text = is_terminal(&o) && !o.io.plain;

@@ -23,6 +23,12 @@ INJECT      ?= --when all-wrong
 # options of gcpo-advantage
 ADVANTAGE ?=
 
+# Which prompts: a band of solve rates, LOW:HIGH, by the groups in RATES (a branch: those of its parent's steps); prompts
+# without a history are left out.  Empty: all
+PROMPTS_FILTER ?=
+# files of judged groups
+RATES ?= $(if $(and $(PROMPTS_FILTER),$(AT)),$(foreach k,$(inherited),$(PARENT)/$(call pad,$k)/step.jsonl.zst))
+
 # Update
 # preset: a file of libcore/rl/preset
 ALGO ?= gcpo
@@ -55,10 +61,26 @@ EVAL_EVERY ?= 0
 EVAL_N ?= 8
 EVAL_SEED   ?= 777
 
+# When a run ends before STEPS; each empty: no such rule.  On the development set:
+# mean@k from which it is good enough
+STOP_MEAN ?=
+# evaluations without a better one
+STOP_PATIENCE ?=
+# Averages over the last STOP_WINDOW steps:
+# entropy below this, nats per token
+STOP_ENTROPY ?=
+# tokens per response above this
+STOP_LENGTH ?=
+# log-probability of wrong responses below this, nats per token
+STOP_WRONG ?=
+STOP_WINDOW ?= 5
+
 # What bears on cost, not on results
 STEPS       ?= 40
 # weights of this many last steps stay (0: all)
 KEEP ?= 2
+# and those of the step that did best on DEV (1: yes)
+KEEP_BEST ?= 0
 # the optimizer's state of every n-th step stays, and the last one's
 SAVE_STATE ?= 0
 # 0: one per processor

@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "base/outfile.h"
 #include "base/rng.h"
+#include "report/idtable.h"
+#include "stream/reader.h"
 #include "stream/spool.h"
 #include "task/reading.h"
 #include "task/where.h"
@@ -18,7 +20,8 @@ struct draw { /* a group in the sample */
 struct choice {
     const struct cat_options *o;
     struct where *where;
-    bool *found; /* [ids.n] */
+    struct idtable listed; /* of --ids */
+    bool *found;           /* [ids.n] */
     size_t n_found, n_chosen;
     struct draw *heap; /* the sample: the largest key is first */
     size_t n_heap;
@@ -42,17 +45,41 @@ static bool id_wanted(const struct choice *c, struct str id, size_t *which)
     return false;
 }
 
+/* The ids of the records in --ids FILE. */
+static bool read_ids(struct choice *c, struct err *e)
+{
+    char *files[] = {(char *)c->o->ids_file, NULL};
+    struct reader *r = reader_open(files, e);
+    struct arena a = {0};
+    struct str line, id;
+    struct group g;
+    for (enum stream_event v; r && (v = reader_next(r, &line, e)) != STREAM_END;) {
+        if (v != STREAM_LINE)
+            continue;
+        arena_reset(&a);
+        if (!group_parse(&g, &a, line, e) || !group_id(&g, &id, e)) {
+            err_at(e, "%s:%zu: ", reader_file(r), reader_line(r));
+            break;
+        }
+        idtable_get(&c->listed, group_key(id))->n = 1;
+    }
+    arena_free(&a);
+    reader_close(r);
+    return e->status == 0;
+}
+
 static bool choose(void *ctx, struct filter_item *it, struct err *e)
 {
     const struct choice *c = ctx;
     bool holds = true;
     size_t which;
     it->raw = true;
-    if (c->o->ids.n) {
+    if (c->o->ids.n || c->o->ids_file) {
         struct str id;
         if (!group_id(&it->group, &id, e))
             return false;
-        holds = id_wanted(c, id, &which);
+        holds = (!c->o->ids.n || id_wanted(c, id, &which)) &&
+                (!c->o->ids_file || idtable_find(&c->listed, group_key(id)));
     }
     if (holds && !where_holds(c->where, &it->group, &holds, e))
         return false;
@@ -229,8 +256,8 @@ bool cat_run(const struct cat_options *o, char *const *files, struct err *e)
 {
     struct choice c = {.o = o};
     c.found = xcalloc(o->ids.n + 1, sizeof *c.found);
-    bool ok = (c.where = where_parse(&o->where, e)) && open_page(&c, e) &&
-              (o->sample ? run_sample(&c, files, e) : run(&c, files, e));
+    bool ok = (c.where = where_parse(&o->where, e)) && (!o->ids_file || read_ids(&c, e)) &&
+              open_page(&c, e) && (o->sample ? run_sample(&c, files, e) : run(&c, files, e));
     if (c.out && ok)
         ok = outfile_commit(c.out, e);
     else if (c.out)
@@ -238,6 +265,7 @@ bool cat_run(const struct cat_options *o, char *const *files, struct err *e)
     ok = ok && all_found(&c, e);
     tokenizer_close(c.tok);
     where_free(c.where);
+    idtable_free(&c.listed);
     buf_free(&c.page);
     free(c.heap);
     free(c.found);
