@@ -214,12 +214,14 @@ deps:
 ## install: programs, manual pages and pipelines under PREFIX
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/gcpo/algo $(DESTDIR)$(PREFIX)/share/gcpo/demo $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/gcpo/algo $(DESTDIR)$(PREFIX)/share/gcpo/demo $(DESTDIR)$(PREFIX)/share/gcpo/import $(DESTDIR)$(PREFIX)/share/gcpo/export $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
 	install -m 644 pipelines/*.mk pipelines/*.jq $(DESTDIR)$(PREFIX)/share/gcpo
 	install -m 644 pipelines/algo/*.mk $(DESTDIR)$(PREFIX)/share/gcpo/algo
 	install -m 644 pipelines/demo/* $(DESTDIR)$(PREFIX)/share/gcpo/demo
+	install -m 644 pipelines/import/* $(DESTDIR)$(PREFIX)/share/gcpo/import
+	install -m 644 pipelines/export/* $(DESTDIR)$(PREFIX)/share/gcpo/export
 
 ## uninstall: remove what install put there
 uninstall:

@@ -9,9 +9,10 @@ static struct {
     struct modeldir_info_options info;
     struct modeldir_diff_options diff;
     struct modeldir_encode_options encode;
+    struct modeldir_decode_options decode;
     struct modeldir_init_options init;
     const char *out;
-    bool json, skip_special, plan;
+    bool json, plan;
     uint64_t steps, prompts;
     uint64_t layers, heads, kv_heads, head_dim, hidden, ff, context;
 } a = {
@@ -83,7 +84,9 @@ static int run_encode(char **operands, struct err *e)
 static int run_decode(char **operands, struct err *e)
 {
     want_operands(operands, 1, SIZE_MAX, "decode DIR [files ...]");
-    return modeldir_decode(operands[0], operands + 1, a.out, a.skip_special, e) ? 0 : e->status;
+    a.decode.out = a.out;
+    a.decode.records = a.encode.records;
+    return modeldir_decode(operands[0], operands + 1, &a.decode, e) ? 0 : e->status;
 }
 
 static int run_init(char **operands, struct err *e)
@@ -130,10 +133,10 @@ int main(int argc, char **argv)
         OPT_HEADING("encode DIR [files ...]"),
         OPT_SWITCH(0, "wrap", &a.encode.wrap, "with the tokens that the tokenizer puts around"),
         OPT_SWITCH(0, "records", &a.encode.records,
-                   "read records; show what gcpo-rollout shows the model"),
+                   "read records; show what gcpo-rollout shows the model (decode: spell their ids out)"),
         PROMPTER_OPTIONS(&a.encode.prompter),
         OPT_HEADING("decode DIR [files ...]"),
-        OPT_SWITCH(0, "skip-special", &a.skip_special, "leave special tokens out"),
+        OPT_SWITCH(0, "skip-special", &a.decode.skip_special, "leave special tokens out"),
         OPT_HEADING("init --vocab-from FILE -o DIR"),
         OPT_STRING(0, "vocab-from", "FILE", &a.init.tokenizer,
                    "tokenizer.json, or a directory with one"),

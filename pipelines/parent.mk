@@ -37,8 +37,7 @@ endef
 define link_model
 @[ -d $(RUN)/.$1.part/model -a -d $(RUN)/.$1.part/state ] || { \
     MAKEFLAGS=--no-print-directory $(MAKE) -f $(HERE)/replay.mk RUN=$(PARENT) STEP=$(AT) OUT=$(RUN)/.replay THREADS=$(THREADS) BIN=$(BIN); \
-    rm -rf $(RUN)/.$1.part/model $(RUN)/.$1.part/state; \
-    mv $(RUN)/.replay/model $(RUN)/.replay/state $(RUN)/.$1.part/; rm -rf $(RUN)/.replay; }
+    for part in model state; do [ -d $(RUN)/.$1.part/$$$$part ] || mv $(RUN)/.replay/$$$$part $(RUN)/.$1.part/$$$$part; done; rm -rf $(RUN)/.replay; }
 	@mkdir -p $(RUN)/eval; \
 	if diff -q <($(evaluation_params) $(PARENT)/params.mk) <($(evaluation_params) $(RUN)/params.mk) > /dev/null; then \
 	    for f in $(PARENT)/eval/*.json; do k=$$$${f##*/}; \

@@ -57,10 +57,6 @@ inherited := $(if $(AT),$(shell seq 1 $(AT)))
 FIXED := FROM MODEL PROMPTS PROMPTS_FILTER RATES N PER_STEP MAX_TOKENS TEMPERATURE TOP_P SEED REFILL ROLLOUT VERIFY INJECT \
          ADVANTAGE ALGO PRESET LR WARMUP DECAY DECAY_STEPS LR_END MINIBATCHES EPOCHS BETA1 BETA2 WEIGHT_DECAY CLIP_GRAD \
          UPDATE DEV EVAL_EVERY EVAL_N EVAL_SEED
-define params
-$(foreach v,$(FIXED),$v := $(strip $($v))
-)
-endef
 
 self  := $(MAKE) -f $(firstword $(MAKEFILE_LIST))
 stops := $(strip $(STOP_MEAN)$(STOP_PATIENCE)$(STOP_ENTROPY)$(STOP_LENGTH)$(STOP_WRONG))
@@ -94,20 +90,9 @@ stop_reason = jq -rn --argjson k $1 --argjson window $(STOP_WINDOW) --arg mean '
 window_files = for i in $$(seq $$(($1 > $(STOP_WINDOW) ? $1 - $(STOP_WINDOW) + 1 : 1)) $1); do printf '$(RUN)/step-%04d/$2\n' $$i; done
 eval_files   = for f in '$(RUN)'/eval/*.json; do i=$${f%.json}; [ ! -e "$$f" ] || [ $$((10\#$${i\#\#*/})) -gt $1 ] || echo "$$f"; done
 
-# Refuses a run that was started under other parameters.
-.PHONY: $(RUN)/params.ok
-$(RUN)/params.ok: export PARAMS = $(params)
-$(RUN)/params.ok:
-	@mkdir -p '$(RUN)'; \
-	if [ -e '$(RUN)/params.mk' ]; then \
-	    diff <(sed 's/^ *//; s/ *$$//; /^$$/d' <<< "$$PARAMS") '$(RUN)/params.mk' > /dev/null || { \
-	        echo 'train.mk: $(RUN) was started with other parameters (> then, < now):' >&2; \
-	        diff <(sed 's/^ *//; s/ *$$//; /^$$/d' <<< "$$PARAMS") '$(RUN)/params.mk' >&2 || true; exit 65; }; \
-	else \
-	    sed 's/^ *//; s/ *$$//; /^$$/d' <<< "$$PARAMS" > '$(RUN)/.params.mk.part'; \
-	    mv '$(RUN)/.params.mk.part' '$(RUN)/params.mk'; \
-	    gcpo-model info --plan '$(MODEL)' --steps $(STEPS) -n $(N) --prompts $(PER_STEP) --max-tokens $(MAX_TOKENS) >&2; \
-	fi
+plan = gcpo-model info --plan '$(MODEL)' --steps $(STEPS) -n $(N) --prompts $(PER_STEP) --max-tokens $(MAX_TOKENS) >&2
+include $(HERE)/params.mk
+$(call params_rule,$(RUN),train.mk)
 
 # ---- one rule for each file of a step that is not done ----
 

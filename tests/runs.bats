@@ -154,3 +154,37 @@ content() {
     [ "$(awk -F'\t' '$1 == "3e-3" && $2 == 1 { print $4 }' sweep/table.tsv)" = "$(jq '.all.mean.value * 1e4 | round / 1e4' parent/eval/0004.json)" ]
     grep -qx 'LR := 1e-3' sweep/LR-1e-3.MINIBATCHES-2/params.mk
 }
+
+@test "gold.mk: golds from a teacher for what the policy cannot do; missing ids for the next one; a kill changes nothing" {
+    gold() {
+        make -s -f "$ROOT/pipelines/gold.mk" GOLDS="$1" MODEL=base TEACHER=parent/step-0004/model PROMPTS=prompts.jsonl N=2 MAX_TOKENS=24 TEACHER_N=4 \
+            THREADS=1 VERIFY="--type exec --command 'sh $PWD/check'" "${@:2}"
+    }
+    gold golds
+    plain golds/base.jsonl.zst | jq -r 'select(all(.responses[]; .verdict == "wrong")).id' | sort > wrong
+    [ -s wrong ]
+    diff wrong <(plain golds/ask.jsonl.zst | jq -r .id | sort)
+    diff wrong <({ plain golds/golds.jsonl.zst; cat golds/missing.jsonl; } | jq -r .id | sort)
+    plain golds/golds.jsonl.zst | jq -se 'length > 0 and all((.gold | contains("7")) and .gold_verdict == "correct" and (.prompt | endswith("?\n")))'
+    grep -q 'gold / median response' golds/lint.txt
+    # they are used by id, and only they
+    started with STEPS=1 PER_STEP=20 N=2 INJECT="--when all-wrong --gold golds/golds.jsonl.zst --allow-bare-gold"
+    plain with/step-0001/step.jsonl.zst | jq -se 'map(select(.gold_fate == "injected")) | length > 0 and all(.responses[-1].text | contains("7"))'
+    for wait in 0.05 0.15 0.3; do
+        timeout -s KILL "$wait" make -s -f "$ROOT/pipelines/gold.mk" GOLDS=killed-golds MODEL=base TEACHER=parent/step-0004/model PROMPTS=prompts.jsonl N=2 \
+            MAX_TOKENS=24 TEACHER_N=4 THREADS=1 VERIFY="--type exec --command 'sh $PWD/check'" > /dev/null 2>&1 || true
+        sleep 0.1
+    done
+    gold killed-golds
+    diff <(cd golds && find . -type f | sort | xargs sha256sum) <(cd killed-golds && find . -type f | sort | xargs sha256sum)
+    # told the answer, and asked under the prompt as it was
+    gold hinted HINT=1 HINT_TEXT='It is ANSWER.'
+    plain hinted/asked.jsonl.zst | jq -se 'all(.prompt | test("\n\nIt is [0-9]+[.]$"))'
+    plain hinted/judged.jsonl.zst | jq -se 'all((.prompt | endswith("?\n")) and (has("asked_as") | not))'
+    run gold golds HINT=1
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"golds was started with other parameters"* ]]
+    # groups that are there already need no policy
+    gold from-run GROUPS="$(echo parent/step-*/step.jsonl.zst)" PROMPTS=
+    plain from-run/ask.jsonl.zst | jq -r .id | sort | uniq -d | { ! grep .; }
+}

@@ -254,9 +254,15 @@ static bool find_fate(const struct goldcheck_options *o, const struct group *g, 
     *fate = FATE_INJECTED;
     if (!o->tokens)
         return true;
-    if ((!limit && !get_count(&g->top, "", F_MAX_TOKENS, &has, &limit, e)) ||
-        !goldtokens_encode(o->tokens, text, g->arena, &ids, &n, e))
+    if (!limit && !get_count(&g->top, "", F_MAX_TOKENS, &has, &limit, e))
         return false;
+    if (!goldtokens_encode(o->tokens, text, g->arena, &ids, &n, e)) {
+        if (setting == SETTING_PLAIN || e->status != ERR_DATA)
+            return false;
+        *e = (struct err)ERR_NONE; /* a vocabulary that cannot spell </think> */
+        *fate = FATE_NO_THOUGHT;
+        return true;
+    }
     if (has && limit && n > limit)
         *fate = FATE_TOO_LONG;
     return true;

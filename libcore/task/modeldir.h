@@ -42,8 +42,15 @@ struct modeldir_encode_options {
 bool modeldir_encode(const char *dir, char *const *files, const struct modeldir_encode_options *o,
                      struct err *e) MUST_CHECK;
 
-/* Ids, divided by anything that is no digit, to text. */
-bool modeldir_decode(const char *dir, char *const *files, const char *out, bool skip_special,
+struct modeldir_decode_options {
+    const char *out;
+    bool skip_special;
+    bool records; /* records, whose token ids get their text */
+};
+
+/* Ids, divided by anything that is no digit, to text.  Of records: the text of responses that
+ * have ids only (without special tokens), and so the prompt, and an answer that is an array of ids. */
+bool modeldir_decode(const char *dir, char *const *files, const struct modeldir_decode_options *o,
                      struct err *e) MUST_CHECK;
 
 /* A model of random weights beside the tokenizer of `tokenizer`, which is a

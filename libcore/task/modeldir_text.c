@@ -65,9 +65,10 @@ static bool encode_text(const char *dir, char *const *files,
     return ok;
 }
 
-static bool encode_record(struct prompter *p, struct str line, struct arena *a, struct buf *out,
+static bool encode_record(void *arg, struct str line, struct arena *a, struct buf *out,
                           struct err *e)
 {
+    struct prompter *p = arg;
     struct group g;
     struct str id, text;
     int32_t *ids;
@@ -86,12 +87,14 @@ static bool encode_record(struct prompter *p, struct str line, struct arena *a, 
     return true;
 }
 
-static bool encode_prompts(const char *dir, char *const *files,
-                           const struct modeldir_encode_options *o, struct err *e)
+/* Each record as plain JSONL, edited by `edit`. */
+static bool each_record(char *const *files, const char *path,
+                        bool (*edit)(void *arg, struct str line, struct arena *a, struct buf *out,
+                                     struct err *e),
+                        void *arg, struct err *e)
 {
-    const struct writer_options plain = {.path = o->out, .plain = true};
-    struct prompter *p = prompter_open(dir, &o->prompter, e);
-    struct reader *r = p ? reader_open(files, e) : NULL;
+    const struct writer_options plain = {.path = path, .plain = true};
+    struct reader *r = reader_open(files, e);
     struct writer *w = r ? writer_open(&plain, e) : NULL;
     struct arena a = {0};
     struct buf out = {0};
@@ -100,9 +103,8 @@ static bool encode_prompts(const char *dir, char *const *files,
     for (enum stream_event v; ok && (v = reader_next(r, &line, e)) != STREAM_END;) {
         if (v != STREAM_LINE)
             continue;
-        ok = encode_record(p, line, &a, &out, e)
-                 ? writer_line(w, buf_str(&out), e)
-                 : err_at(e, "%s:%zu: ", reader_file(r), reader_line(r));
+        ok = edit(arg, line, &a, &out, e) ? writer_line(w, buf_str(&out), e)
+                                          : err_at(e, "%s:%zu: ", reader_file(r), reader_line(r));
         arena_reset(&a);
     }
     ok = ok && e->status == 0;
@@ -113,6 +115,14 @@ static bool encode_prompts(const char *dir, char *const *files,
     arena_free(&a);
     buf_free(&out);
     reader_close(r);
+    return ok;
+}
+
+static bool encode_prompts(const char *dir, char *const *files,
+                           const struct modeldir_encode_options *o, struct err *e)
+{
+    struct prompter *p = prompter_open(dir, &o->prompter, e);
+    bool ok = p && each_record(files, o->out, encode_record, p, e);
     prompter_close(p);
     return ok;
 }
@@ -146,8 +156,47 @@ static bool next_id(struct str text, size_t *i, const struct tokenizer *t, int32
     return true;
 }
 
-bool modeldir_decode(const char *dir, char *const *files, const char *out, bool skip_special,
-                     struct err *e)
+/* An array of ids becomes the text they spell, unless the member is there already. */
+static bool spell(const struct tokenizer *t, struct arena *a, struct object *o, const char *where,
+                  enum field from, enum field to, bool skip_special, struct err *e)
+{
+    int32_t *ids;
+    size_t n;
+    bool has;
+    if (!object_is_null(o, to) && from != to)
+        return true;
+    if (!get_tokens(a, o, where, from, &has, &ids, &n, e) || !has)
+        return e->status == 0;
+    struct buf text = {0};
+    tokenizer_decode(t, ids, n, skip_special, &text);
+    object_set(a, o, to, raw_string(a, buf_str(&text)));
+    buf_free(&text);
+    return true;
+}
+
+static bool decode_record(void *arg, struct str line, struct arena *a, struct buf *out,
+                          struct err *e)
+{
+    const struct tokenizer *t = arg;
+    struct group g;
+    if (!group_parse(&g, a, line, e))
+        return false;
+    const struct str *answer = object_get(&g.top, F_ANSWER);
+    bool messages = !object_is_null(&g.top, F_MESSAGES);
+    if ((!messages && !spell(t, a, &g.top, "", F_PROMPT_TOKENS, F_PROMPT, false, e)) ||
+        (answer && json_type(*answer) == JSON_ARRAY &&
+         !spell(t, a, &g.top, "", F_ANSWER, F_ANSWER, true, e)))
+        return false;
+    for (size_t i = 0; i < g.n_responses; i++)
+        if (!spell(t, a, &g.responses[i], response_where(a, i), F_TOKENS, F_TEXT, true, e))
+            return false;
+    buf_reset(out);
+    group_print(&g, out);
+    return true;
+}
+
+static bool decode_ids(const char *dir, char *const *files, const char *out, bool skip_special,
+                       struct err *e)
 {
     struct buf text = {0}, decoded = {0};
     struct tokenizer *t = tokenizer_open(dir, e);
@@ -163,5 +212,16 @@ bool modeldir_decode(const char *dir, char *const *files, const char *out, bool 
     tokenizer_close(t);
     buf_free(&text);
     buf_free(&decoded);
+    return ok;
+}
+
+bool modeldir_decode(const char *dir, char *const *files, const struct modeldir_decode_options *o,
+                     struct err *e)
+{
+    if (!o->records)
+        return decode_ids(dir, files, o->out, o->skip_special, e);
+    struct tokenizer *t = tokenizer_open(dir, e);
+    bool ok = t && each_record(files, o->out, decode_record, t, e);
+    tokenizer_close(t);
     return ok;
 }
