@@ -54,6 +54,7 @@ static int run_info(char **operands, struct err *e)
     a.info.json = a.json;
     if (a.plan) {
         struct modeldir_plan_options o = {.out = a.out,
+                                          .json = a.json,
                                           .steps = a.steps,
                                           .prompts = a.prompts,
                                           .samples = a.info.samples,
@@ -132,8 +133,9 @@ int main(int argc, char **argv)
         OPT_SWITCH(0, "all", &a.diff.all, "list equal tensors too"),
         OPT_HEADING("encode DIR [files ...]"),
         OPT_SWITCH(0, "wrap", &a.encode.wrap, "with the tokens that the tokenizer puts around"),
-        OPT_SWITCH(0, "records", &a.encode.records,
-                   "read records; show what gcpo-rollout shows the model (decode: spell their ids out)"),
+        OPT_SWITCH(
+            0, "records", &a.encode.records,
+            "read records; show what gcpo-rollout shows the model (decode: spell their ids out)"),
         PROMPTER_OPTIONS(&a.encode.prompter),
         OPT_HEADING("decode DIR [files ...]"),
         OPT_SWITCH(0, "skip-special", &a.decode.skip_special, "leave special tokens out"),

@@ -8,7 +8,7 @@ struct cat_options {
     struct filter_options io;
     const struct opt *opts;
     struct opt_list ids, where;
-    const char *ids_file; /* groups whose id stands in it; NULL: all */
+    const char *ids_file;        /* groups whose id stands in it; NULL: all */
     uint64_t head, sample, seed; /* 0: no limit, no sampling */
     const char *model;           /* whose tokenizer spells tokens; NULL: none */
     bool text, list;             /* laid out for people; a line per group */

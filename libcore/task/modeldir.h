@@ -20,6 +20,7 @@ bool modeldir_info(const char *dir, const struct modeldir_info_options *o,
 struct modeldir_plan_options {
     const char *out;
     uint64_t steps, prompts, samples, max_tokens;
+    bool json;
 };
 bool modeldir_plan(const char *dir, const struct modeldir_plan_options *o,
                    struct err *e) MUST_CHECK;

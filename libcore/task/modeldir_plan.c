@@ -1,4 +1,5 @@
 /* modeldir_plan.c - what a training run will need; see modeldir.h. */
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/outfile.h"
@@ -86,37 +87,66 @@ static void put_time(struct buf *b, double s)
         buf_printf(b, "%.1f h", s / 3600);
 }
 
+static void put_text(struct buf *b, const struct engine_info *i,
+                     const struct modeldir_plan_options *o, double sample_s, double score_s,
+                     uint64_t moments)
+{
+    double tokens = (double)o->prompts * (double)o->samples * (double)o->max_tokens;
+    double rollout = tokens * sample_s, update = tokens * score_s * PASSES_OF_UPDATE;
+    char a[32], c[32];
+    buf_printf(b,
+               "a step of %llu prompts with %llu responses of at most %llu tokens takes at most\n",
+               (unsigned long long)o->prompts, (unsigned long long)o->samples,
+               (unsigned long long)o->max_tokens);
+    buf_puts(b, "  time    rollout ");
+    put_time(b, rollout);
+    buf_puts(b, ", update ");
+    put_time(b, update);
+    buf_printf(
+        b, " (measured with %.0f tokens/s)\n  memory  rollout %s", 1 / sample_s,
+        modeldir_bytes_text(engine_rollout_bytes(i, ENGINE_KV_F32, o->samples, o->max_tokens), a));
+    buf_printf(b, ", update %s\n", modeldir_bytes_text(engine_update_bytes(i, o->max_tokens), a));
+    buf_printf(b, "  disk    weights %s, optimizer's state %s, records %s\n",
+               modeldir_bytes_text(i->weights_bytes, a), modeldir_bytes_text(moments, c),
+               modeldir_bytes_text((uint64_t)tokens * 12, (char[32]){0}));
+    if (o->steps) {
+        buf_printf(b, "%llu steps take at most ", (unsigned long long)o->steps);
+        put_time(b, (double)o->steps * (rollout + update));
+        buf_putc(b, '\n');
+    }
+}
+
+/* What was measured and what a sequence of max_tokens needs, for calculations of one's own. */
+static void put_json(struct buf *b, const struct engine_info *i,
+                     const struct modeldir_plan_options *o, double sample_s, double score_s,
+                     uint64_t moments)
+{
+    buf_puts(b, "{\"sample_tokens_per_s\":");
+    json_put_double(b, 1 / sample_s);
+    buf_puts(b, ",\"score_tokens_per_s\":");
+    json_put_double(b, 1 / score_s);
+    buf_printf(
+        b,
+        ",\"parameters\":%llu,\"weights_bytes\":%llu,\"state_bytes\":%llu,"
+        "\"rollout_bytes\":%llu,\"update_bytes\":%llu}\n",
+        (unsigned long long)i->n_params, (unsigned long long)i->weights_bytes,
+        (unsigned long long)moments,
+        (unsigned long long)engine_rollout_bytes(i, ENGINE_KV_F32, o->samples, o->max_tokens),
+        (unsigned long long)engine_update_bytes(i, o->max_tokens));
+}
+
 bool modeldir_plan(const char *dir, const struct modeldir_plan_options *o, struct err *e)
 {
     struct engine_info i;
     double sample_s, score_s;
-    char a[32], c[32];
     if (!engine_inspect(dir, &i, NULL, e) || !measure(dir, o, &sample_s, &score_s, e))
         return false;
-    double tokens = (double)o->prompts * (double)o->samples * (double)o->max_tokens;
-    double rollout = tokens * sample_s, update = tokens * score_s * PASSES_OF_UPDATE;
     uint64_t moments = i.n_params * 4 * (strcmp(i.dtype, "f32") == 0 ? 2 : 3); /* and masters */
     struct buf b = {0};
-    buf_printf(&b,
-               "a step of %llu prompts with %llu responses of at most %llu tokens takes at most\n",
-               (unsigned long long)o->prompts, (unsigned long long)o->samples,
-               (unsigned long long)o->max_tokens);
-    buf_puts(&b, "  time    rollout ");
-    put_time(&b, rollout);
-    buf_puts(&b, ", update ");
-    put_time(&b, update);
-    buf_printf(
-        &b, " (measured with %.0f tokens/s)\n  memory  rollout %s", 1 / sample_s,
-        modeldir_bytes_text(engine_rollout_bytes(&i, ENGINE_KV_F32, o->samples, o->max_tokens), a));
-    buf_printf(&b, ", update %s\n", modeldir_bytes_text(engine_update_bytes(&i, o->max_tokens), a));
-    buf_printf(&b, "  disk    weights %s, optimizer's state %s, records %s\n",
-               modeldir_bytes_text(i.weights_bytes, a), modeldir_bytes_text(moments, c),
-               modeldir_bytes_text((uint64_t)tokens * 12, (char[32]){0}));
-    if (o->steps) {
-        buf_printf(&b, "%llu steps take at most ", (unsigned long long)o->steps);
-        put_time(&b, (double)o->steps * (rollout + update));
-        buf_putc(&b, '\n');
-    }
+    if (o->json)
+        put_json(&b, &i, o, sample_s, score_s, moments);
+    else
+        put_text(&b, &i, o, sample_s, score_s, moments);
     bool ok = outfile_put(o->out, b.p, b.n, e);
     buf_free(&b);
     return ok;
