@@ -13,6 +13,8 @@ TOP_P       ?= 1
 SEED        ?= 0
 # passes of PER_STEP more prompts, where groups lack contrast (DAPO's dynamic sampling)
 REFILL ?= 0
+# prompts: other ones are asked; samples: the same ones again, N responses more each time
+REFILL_BY ?= prompts
 # further options of gcpo-rollout: --chat, --suffix ...
 ROLLOUT ?=
 

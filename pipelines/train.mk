@@ -54,7 +54,7 @@ four   = $(patsubst step-%,%,$(call pad,$1))
 inherited := $(if $(AT),$(shell seq 1 $(AT)))
 
 # What bears on the results: recorded, and not to change.
-FIXED := FROM MODEL PROMPTS PROMPTS_FILTER RATES N PER_STEP MAX_TOKENS TEMPERATURE TOP_P SEED REFILL ROLLOUT VERIFY INJECT \
+FIXED := FROM MODEL PROMPTS PROMPTS_FILTER RATES N PER_STEP MAX_TOKENS TEMPERATURE TOP_P SEED REFILL REFILL_BY ROLLOUT VERIFY INJECT \
          ADVANTAGE ALGO PRESET LR WARMUP DECAY DECAY_STEPS LR_END MINIBATCHES EPOCHS BETA1 BETA2 WEIGHT_DECAY CLIP_GRAD \
          UPDATE DEV EVAL_EVERY EVAL_N EVAL_SEED
 
@@ -95,6 +95,8 @@ include $(HERE)/params.mk
 $(call params_rule,$(RUN),train.mk)
 
 # ---- one rule for each file of a step that is not done ----
+
+judged = gcpo-verify $(if $(VERIFY),$(VERIFY) )$1
 
 # How step.jsonl.zst is made.  $1: step-0007  $2: the model that samples
 verified = gcpo-verify $(if $(VERIFY),$(VERIFY) )$(RUN)/$1/rollouts.jsonl.zst | gcpo-inject-gold -m $2 $(INJECT) | gcpo-advantage $(if $(ADVANTAGE),$(ADVANTAGE) )-o
@@ -138,9 +140,29 @@ $(band):
 	gcpo-cat --ids $(RUN)/.band.ids -o $@ $(PROMPTS)
 	@rm -f $(RUN)/.band.ids
 
+# The same by more samples of the prompts whose groups have no contrast yet, joined to these groups.
+define resampled
+$(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
+	rm -f $(RUN)/$1/dull.jsonl.zst
+	for pass in $$$$(seq 0 $(REFILL)); do \
+	    out=$(RUN)/$1/pass-$$$$pass.jsonl.zst; \
+	    asked=$(RUN)/$1/$$$$([ $$$$pass -eq 0 ] && echo prompts || echo dull).jsonl.zst; \
+	    [ -e $$$$out ] || gcpo-rollout -m $2 $(call rollout_options,$(N),$(SEED)) --first-sample $$$$((pass * $(N))) -o $$$$out $$$$asked; \
+	    gcpo-cat --merge $(RUN)/$1/pass-*.jsonl.zst | $(call judged,-) | gcpo-cat --where '!mixed' -o $(RUN)/$1/.dull.ids; \
+	    gcpo-cat --ids $(RUN)/$1/.dull.ids -o $(RUN)/$1/dull.jsonl.zst $(RUN)/$1/prompts.jsonl.zst; \
+	    [ "$$$$(zstdcat $(RUN)/$1/dull.jsonl.zst | wc -l)" -gt 0 ] || break; \
+	done
+	gcpo-cat --merge -o $$@ $(RUN)/$1/pass-*.jsonl.zst
+	rm -f $(RUN)/$1/pass-*.jsonl.zst $(RUN)/$1/dull.jsonl.zst $(RUN)/$1/.dull.ids
+
+$(RUN)/$1/step.jsonl.zst: | $(RUN)/$1/rollouts.jsonl.zst
+	$(call verified,$1,$2) $$@
+endef
+
 # With REFILL=r a step draws (1 + r) times its prompts, asks them in passes of PER_STEP until that many groups have contrast,
 # and trains on the first PER_STEP of these.
-drawn := $(shell expr $(PER_STEP) '*' '(' 1 + $(REFILL) ')')
+drawn := $(if $(filter samples,$(REFILL_BY)),$(PER_STEP),$(shell expr $(PER_STEP) '*' '(' 1 + $(REFILL) ')'))
+refill = $(if $(filter-out 0,$(REFILL)),$(if $(filter samples,$(REFILL_BY)),resampled,refilled),sampled)
 
 # $1: step-0007  $2: step-0006  $3: 7  $4: the model that samples
 define step
@@ -148,7 +170,7 @@ $(RUN)/$1/prompts.jsonl.zst: | $(RUN)/$2/model.done $(call evaluated,$(call befo
 	@mkdir -p $$(@D)
 	gcpo-prompts -k $3 --prompts $(drawn) -s $(SEED) -o $$@ $(drawn_from)
 
-$(if $(filter-out 0,$(REFILL)),$(call refilled,$1,$4),$(call sampled,$1,$4))
+$(call $(refill),$1,$4)
 
 $(RUN)/$1/model.done: | $(RUN)/$1/step.jsonl.zst
 	rm -rf $(RUN)/$1/model $(RUN)/$1/state

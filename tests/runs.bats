@@ -188,3 +188,15 @@ content() {
     gold from-run GROUPS="$(echo parent/step-*/step.jsonl.zst)" PROMPTS=
     plain from-run/ask.jsonl.zst | jq -r .id | sort | uniq -d | { ! grep .; }
 }
+
+@test "REFILL_BY=samples asks the same prompts again until their groups have contrast" {
+    started again-asked STEPS=1 ALGO=dapo N=2 PER_STEP=8 REFILL=2 REFILL_BY=samples DEV=
+    plain again-asked/step-0001/rollouts.jsonl.zst > all
+    [ "$(wc -l < all)" -eq 8 ]
+    jq -se '[.[].responses | length] | unique | . - [2, 4, 6] == [] and length > 1' all
+    # more samples are what a larger group would have drawn
+    jq -c 'select(.responses | length == 6) | .responses |= map(.tokens) | [.id, .responses]' all | head -1 > got
+    gcpo-cat --id "$(jq -r '.[0]' got)" prompts.jsonl | gcpo-rollout -m base -n 6 --max-tokens 24 -s 0 | zstdcat | jq -c '.responses |= map(.tokens) | [.id, .responses]' > want
+    diff want got
+    plain again-asked/step-0001/step.jsonl.zst | jq -se 'length > 0 and all([.responses[].verdict] | unique | length == 2)'
+}
