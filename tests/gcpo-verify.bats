@@ -91,6 +91,25 @@ CHECK
     run -64 verify --type exec "$T/in"
 }
 
+@test "a checker that ends after each answer, or says too much, gives each response its own verdict" {
+    responses 1 a b a b b > "$T/in"
+    cat > "$T/once" << 'END'
+read -r line
+case $line in *'"text":"a"'*) echo '{"score":1}' ;; *) echo '{"score":0}' ;; esac
+END
+    [ "$(verify --type exec --command "bash $T/once" "$T/in" | verdicts)" = "correct wrong correct wrong wrong" ]
+    cat > "$T/twice" << 'END'
+while read -r line; do
+    case $line in *'"text":"a"'*) printf '{"score":1}\n{"score":0}\n' ;; *) printf '{"score":0}\n{"score":1}\n' ;; esac
+done
+END
+    [ "$(verify --type exec --command "bash $T/twice" "$T/in" | verdicts)" = "correct wrong correct wrong wrong" ]
+}
+
+@test "--targets latex takes nothing from plain text" {
+    [ "$(responses 42 '42' '$42$' '\boxed{42}' | verify --targets latex | verdicts)" = "no-answer correct correct" ]
+}
+
 @test "--check-gold finds answers and golds that do not accept themselves" {
     { responses 4 x | jq -c '.gold="\\boxed{4}"'; responses 5 x | jq -c '.id="bad" | .gold="\\boxed{6}"'; } > "$T/in"
     run -1 --separate-stderr verify --check-gold "$T/in"

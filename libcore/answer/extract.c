@@ -101,6 +101,8 @@ static bool announced_answer(struct arena *a, struct announced x, const struct a
     spans_formulas(x.text, &s);
     if (choice && prose_choice(x.text, o->strings, o->n_strings, &found))
         return give(out, found, "extract:choice");
+    if (o->targets == ANSWER_LATEX && !s.n)
+        return false;
     if (s.n && s.item[0].begin == 0 && s.n == 1) {
         struct str rest = str_trim(str_slice(x.text, s.item[0].end, x.text.n));
         if (!rest.n || prose_is(rest))
@@ -190,6 +192,8 @@ void extract_response(struct arena *a, struct str t, const struct answer_options
         return;
     }
     if (last_formula(a, t, o, out))
+        return;
+    if (o->targets && !(o->targets & ANSWER_EXPR))
         return;
     if (t.n && t.n <= WHOLE_MAX && !prose_is(t)) {
         give(out, prose_without_subject(stated(t), o->last_number), "extract:whole");

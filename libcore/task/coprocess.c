@@ -18,6 +18,7 @@ struct coprocess {
     double limit_s;
     pid_t pid; /* 0: not running */
     int in, out;
+    bool answered; /* since it was started */
     struct buf got;
 };
 
@@ -42,7 +43,18 @@ static void stop(struct coprocess *c)
     while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     c->pid = 0;
+    c->answered = false;
     buf_reset(&c->got);
+}
+
+/* A child that said more than its answer, or has ended, is of no use for the next
+ * one: what is left over would be taken for it. */
+static bool is_in_step(const struct coprocess *c)
+{
+    struct pollfd fd = {.fd = c->out, .events = POLLIN};
+    const char *end = c->got.n ? memchr(c->got.p, '\n', c->got.n) : NULL;
+    bool more = end && end + 1 < c->got.p + c->got.n;
+    return !more && poll(&fd, 1, 0) == 0;
 }
 
 static bool start(struct coprocess *c)
@@ -121,6 +133,11 @@ static const char *talk(struct coprocess *c, struct str line, double deadline)
     }
 }
 
+static const char *ask(struct coprocess *c, struct str line)
+{
+    return start(c) ? talk(c, line, clock_s() + c->limit_s) : "exec:died";
+}
+
 bool coprocess_ask(struct coprocess *c, struct str line, struct arena *a, struct str *answer,
                    const char **why)
 {
@@ -133,14 +150,21 @@ bool coprocess_ask(struct coprocess *c, struct str line, struct arena *a, struct
     pthread_sigmask(SIG_BLOCK, &pipe_only, &old);
     buf_putstr(&text, line);
     buf_putc(&text, '\n');
+    if (c->pid && !is_in_step(c))
+        stop(c);
     buf_reset(&c->got);
-    *why = start(c) ? talk(c, buf_str(&text), clock_s() + c->limit_s) : "exec:died";
+    *why = ask(c, buf_str(&text));
+    if (*why && strcmp(*why, "exec:died") == 0 && c->answered) { /* perhaps before it heard us */
+        stop(c);
+        *why = ask(c, buf_str(&text));
+    }
     struct timespec now = {0, 0};
     while (sigtimedwait(&pipe_only, NULL, &now) > 0)
         ;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     buf_free(&text);
     if (!*why) {
+        c->answered = true;
         const char *end = memchr(c->got.p, '\n', c->got.n);
         size_t n = (size_t)(end - c->got.p);
         struct str copy = {arena_strdup(a, c->got.p, n), n};
