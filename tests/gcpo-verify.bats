@@ -107,7 +107,7 @@ END
 }
 
 @test "--targets latex takes nothing from plain text" {
-    [ "$(responses 42 '42' '$42$' '\boxed{42}' | verify --targets latex | verdicts)" = "no-answer correct correct" ]
+    [ "$(responses 42 '42' 'The answer is 42.' 'The answer is $42$.' '\boxed{42}' | verify --targets latex | verdicts)" = "no-answer no-answer correct correct" ]
 }
 
 @test "--check-gold finds answers and golds that do not accept themselves" {

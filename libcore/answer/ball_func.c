@@ -118,13 +118,15 @@ static enum ev stepped(struct iv *r, const struct iv *a, enum func f)
     return mpfr_equal_p(r->lo, r->hi) ? EV_OK : EV_UNDEFINED;
 }
 
-static enum ev factorial(const struct ball *a, struct ball *out, bool twice)
+static enum ev factorial(struct budget *budget, const struct ball *a, struct ball *out, bool twice)
 {
     long n;
     if (!ball_is_whole(a, &n))
         return EV_UNDEFINED;
     if (n < 0 || n > ANSWER_FACTORIAL_MAX || (twice && n > 2000))
         return EV_FAIL;
+    if (!budget_take(budget, n * (1 + (int64_t)mpfr_get_prec(a->re.lo) / 1024)))
+        return EV_LIMIT;
     if (twice) {
         mpz_t z;
         mpz_init(z);
@@ -140,13 +142,16 @@ static enum ev factorial(const struct ball *a, struct ball *out, bool twice)
     return EV_OK;
 }
 
-static enum ev binomial(const struct ball *n, const struct ball *k, struct ball *out)
+static enum ev binomial(struct budget *budget, const struct ball *n, const struct ball *k,
+                        struct ball *out)
 {
     long top, down;
     if (!ball_is_whole(n, &top) || !ball_is_whole(k, &down))
         return EV_UNDEFINED;
     if (top < 0 || down < 0 || top > 100000 || down > 2000)
         return EV_FAIL;
+    if (!budget_take(budget, down))
+        return EV_LIMIT;
     mpz_t z;
     mpz_init(z);
     mpz_bin_uiui(z, (unsigned long)top, (unsigned long)down);
@@ -224,7 +229,7 @@ static enum ev one_argument(struct ball_at *at, enum func f, const struct ball *
         out->real = true;
         return EV_OK;
     case FUNC_FACT:
-    case FUNC_FACT2: return factorial(a, out, f == FUNC_FACT2);
+    case FUNC_FACT2: return factorial(at->budget, a, out, f == FUNC_FACT2);
     case FUNC_RE: iv_set(&out->re, &a->re); return EV_OK;
     case FUNC_IM: iv_set(&out->re, &a->im); return EV_OK;
     case FUNC_CONJ:
@@ -269,7 +274,7 @@ enum ev ball_function(struct ball_at *at, const struct node *x, struct ball *out
                 ball_clear(&e);
             }
             break;
-        case FUNC_BINOM: ev = binomial(&a, &b, out); break;
+        case FUNC_BINOM: ev = binomial(at->budget, &a, &b, out); break;
         case FUNC_MOD: ev = remainder_of(&a, &b, out); break;
         default: ev = x->n == 1 ? one_argument(at, (enum func)x->func, &a, out) : EV_FAIL; break;
         }

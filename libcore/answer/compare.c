@@ -27,7 +27,7 @@ bool compare_same(struct compare *c, const struct node *gold, const struct node 
 {
     enum match m = MATCH_PASS;
     const char *why = "differ:form";
-    if (c->budget.limit != LIMIT_NONE || !budget_take(&c->budget, 2))
+    if (c->budget.limit != LIMIT_NONE || !budget_take(&c->budget, 4))
         return false;
     if (++c->depth > ANSWER_DEPTH_MAX) {
         c->budget.limit = LIMIT_DEPTH;

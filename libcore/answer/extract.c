@@ -173,6 +173,10 @@ void extract_response(struct arena *a, struct str t, const struct answer_options
         absent(out, "extract:thought");
         return;
     }
+    if (t.n > ANSWER_TAIL_MAX)
+        t = str_slice(t, t.n - ANSWER_TAIL_MAX, t.n);
+    while (t.n && (t.p[0] & 0xc0) == 0x80) /* the cut went through a character */
+        t = str_slice(t, 1, t.n);
     t = str_trim(t);
     if (boxed(a, t, o, false, choice, out) || o->require_box)
         return;

@@ -9,6 +9,7 @@
 
 enum {
     ANSWER_BYTES_MAX = 16 * 1024,  /* of one extracted answer */
+    ANSWER_TAIL_MAX = 256 * 1024,  /* of a response, from its end, behind the thought */
     ANSWER_TOKENS_MAX = 4096,      /* of one extracted answer */
     ANSWER_DEPTH_MAX = 96,         /* nesting of brackets, fractions, powers, styles */
     ANSWER_TERMS_MAX = 512,        /* elements of one list, sum, product, matrix, chain */
@@ -20,7 +21,7 @@ enum {
     ANSWER_POINTS = 4,             /* points at which expressions must agree */
     ANSWER_POINTS_TRIED = 24,      /* points tried until that many lie in the domain */
     ANSWER_SIGNS_MAX = 5,          /* plus-minus signs in one expression */
-    ANSWER_WORK_MAX = 60000,       /* units of evaluation; a unit is about 50 ns */
+    ANSWER_WORK_MAX = 40000,       /* units of evaluation; a unit is about 50 ns */
     ANSWER_BOXES_MAX = 64,         /* boxes looked at, from the end */
     ANSWER_REGEX_STEPS = 100000,   /* PCRE2 match limit */
     ANSWER_REGEX_DEPTH = 1000,     /* PCRE2 backtracking depth */

@@ -382,7 +382,11 @@ static struct node *subscript(struct parser *p, struct node *x)
 
 static struct node *postfixed(struct parser *p, struct node *x)
 {
-    while (x) {
+    for (int marks = 0; x; marks++) {
+        if (marks > ANSWER_DEPTH_MAX) {
+            p->limit = LIMIT_DEPTH;
+            return NULL;
+        }
         switch (p->t->kind) {
         case '^': x = power(p, x); break;
         case '_': x = subscript(p, x); break;

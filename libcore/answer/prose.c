@@ -68,9 +68,13 @@ static size_t skip_object(struct str t, size_t i)
     enum { OBJECT_MAX = 60 };
     if (!fold_at(t, i, "to ") && !fold_at(t, i, "for "))
         return i;
-    for (size_t k = i; k < t.n && k - i < OBJECT_MAX && !strchr(".,:;\n$\\?!", t.p[k]); k++)
-        if (t.p[k] == ' ' && fold_at(t, k, " is "))
+    for (size_t k = i; k < t.n && k - i < OBJECT_MAX; k++) {
+        char c = t.p[k];
+        if (c == ' ' && k + 1 < t.n && t.p[k + 1] == 'i' && fold_at(t, k, " is "))
             return k + 1;
+        if (!scan_letter(c) && c != ' ' && c != '(' && c != ')' && c != '-' && c != '\'')
+            return i;
+    }
     return i;
 }
 
@@ -168,10 +172,12 @@ bool prose_announced(struct str t, struct announced *out)
         char c = t.p[i];
         size_t from = STR_NONE;
         bool line = false;
-        if (((c | 32) == 'a' && fold_at(t, i, "answer")) ||
-            ((c | 32) == 'o' && fold_at(t, i, "option")) ||
-            ((c | 32) == 'c' && fold_at(t, i, "choice")) ||
-            ((c | 32) == 'r' && fold_at(t, i, "result") && i >= 6 && fold_at(t, i - 6, "final "))) {
+        char next = i + 1 < t.n ? (char)(t.p[i + 1] | 32) : '\0';
+        if (((c | 32) == 'a' && next == 'n' && fold_at(t, i, "answer")) ||
+            ((c | 32) == 'o' && next == 'p' && fold_at(t, i, "option")) ||
+            ((c | 32) == 'c' && next == 'h' && fold_at(t, i, "choice")) ||
+            ((c | 32) == 'r' && next == 'e' && fold_at(t, i, "result") && i >= 6 &&
+             fold_at(t, i - 6, "final "))) {
             from = after_answer(t, i);
         } else if (c == 'A' && i + 1 < t.n && t.p[i + 1] == ':' && line_start(t, i)) {
             from = i + 2;

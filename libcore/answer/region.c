@@ -80,17 +80,21 @@ static bool normalise(struct compare *c, struct region *r)
         r->span[n++] = *s;
     }
     r->n = n;
-    for (uint32_t i = 1; i < n; i++) /* insertion: they mostly come in order */
-        for (uint32_t k = i; k > 0; k--) {
+    for (uint32_t i = 1; i < n; i++) { /* binary insertion; mostly they come in order */
+        struct span s = r->span[i];
+        uint32_t from = 0, to = i;
+        for (uint32_t k = i - 1; from < to; k = from + (to - from) / 2) {
             int order;
-            if (!cmp_lo(c, &r->span[k - 1], &r->span[k], &order))
+            if (!cmp_lo(c, &r->span[k], &s, &order))
                 return false;
             if (order <= 0)
-                break;
-            struct span t = r->span[k];
-            r->span[k] = r->span[k - 1];
-            r->span[k - 1] = t;
+                from = k + 1;
+            else
+                to = k;
         }
+        memmove(&r->span[from + 1], &r->span[from], (i - from) * sizeof s);
+        r->span[from] = s;
+    }
     uint32_t out = 0;
     for (uint32_t i = 0; i < n; i++) {
         bool gap = true, further;

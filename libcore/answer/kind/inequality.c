@@ -25,8 +25,9 @@ static bool same_pair(struct compare *c, const struct node *g, uint32_t i, const
         return false;
     if (a == REL_OTHER || a == REL_IN)
         return a == b && compare_same(c, gl, xl) && compare_same(c, gr, xr);
-    if (value_is_expression(gl) && value_is_expression(gr) && value_is_expression(xl) &&
-        value_is_expression(xr) &&
+    bool constant = value_is_constant(gl) && value_is_constant(gr); /* 1 < 2 is not 1 < 3 */
+    if (!constant && value_is_expression(gl) && value_is_expression(gr) &&
+        value_is_expression(xl) && value_is_expression(xr) &&
         value_proportional(c, value_difference(c, gl, gr), value_difference(c, xl, xr), &sign)) {
         if (a == REL_NE || a == REL_EQ || a == REL_APPROX)
             return true;
