@@ -50,7 +50,7 @@ static bool push_functions(struct lexer *x, size_t from, size_t to)
     for (size_t i = from; i < to && n < 8; n++) {
         size_t len = 0;
         for (size_t k = 0; k < sizeof names / sizeof *names && !len; k++)
-            if (to - i >= strlen(names[k]) &&
+            if (x->text.p[i] == names[k][0] && to - i >= strlen(names[k]) &&
                 memcmp(x->text.p + i, names[k], strlen(names[k])) == 0)
                 len = strlen(names[k]);
         part[n].from = i;

@@ -42,8 +42,14 @@ bool prose_is(struct str s)
 
 static bool fold_at(struct str t, size_t i, const char *lower)
 {
-    size_t n = strlen(lower);
-    return t.n - i >= n && word_equal_fold(str_slice(t, i, i + n), lower);
+    for (; *lower; i++, lower++) {
+        if (i >= t.n)
+            return false;
+        char c = t.p[i];
+        if ((c >= 'A' && c <= 'Z' ? (char)(c | 32) : c) != *lower)
+            return false;
+    }
+    return true;
 }
 
 static size_t skip_any(struct str t, size_t i, const char *set)

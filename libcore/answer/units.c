@@ -106,9 +106,10 @@ const struct unit *word_unit(struct str name)
     if (name.n == 1 && name.p[0] == 'M')
         return NULL;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (units[i].name[0] != lower[0])
+            continue;
         size_t n = strlen(units[i].name);
-        if (units[i].name[0] == lower[0] &&
-            memcmp(units[i].name, lower, n < name.n ? n : name.n) == 0 &&
+        if (memcmp(units[i].name, lower, n < name.n ? n : name.n) == 0 &&
             (n == name.n || (n > 2 && name.n == n + 1 && lower[n] == 's')))
             return &units[i];
     }

@@ -559,13 +559,11 @@ const struct word *word_plain(struct str name)
 
 bool word_equal_fold(struct str a, const char *lower)
 {
-    size_t n = strlen(lower);
-    if (a.n != n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+    for (; i < a.n; i++) { /* most words differ in their first letter */
         char c = a.p[i];
-        if ((c >= 'A' && c <= 'Z' ? (char)(c | 32) : c) != lower[i])
+        if (!lower[i] || (c >= 'A' && c <= 'Z' ? (char)(c | 32) : c) != lower[i])
             return false;
     }
-    return true;
+    return !lower[i];
 }
