@@ -103,9 +103,10 @@ static bool announced_answer(struct arena *a, struct announced x, const struct a
         return give(out, found, "extract:choice");
     if (o->targets == ANSWER_LATEX && !s.n)
         return false;
-    if (s.n && s.item[0].begin == 0 && s.n == 1) {
+    if (s.n && s.item[0].begin == 0) {
         struct str rest = str_trim(str_slice(x.text, s.item[0].end, x.text.n));
-        if (!rest.n || prose_is(rest))
+        bool why = prose_explains(rest);
+        if (why || (s.n == 1 && (!rest.n || prose_is(rest))))
             return give(out, str_slice(x.text, s.item[0].from, s.item[0].to), "extract:phrase");
     }
     struct str said = stated(x.text); /* unless a formula says it */
@@ -181,7 +182,13 @@ void extract_response(struct arena *a, struct str t, const struct answer_options
     if (boxed(a, t, o, false, choice, out) || o->require_box)
         return;
     t = before_special(t);
-    if (prose_announced(t, &x) && announced_answer(a, x, o, choice, out))
+    bool announced = prose_announced(t, &x);
+    if (announced && choice && !prose_choice(x.text, o->strings, o->n_strings, &found) &&
+        prose_choice(t, o->strings, o->n_strings, &found)) { /* "A: 7" */
+        give(out, found, "extract:choice");
+        return;
+    }
+    if (announced && announced_answer(a, x, o, choice, out))
         return;
     if (choice && prose_choice(t, o->strings, o->n_strings, &found)) {
         give(out, found, "extract:choice");

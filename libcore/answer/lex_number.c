@@ -113,8 +113,10 @@ static size_t integer_part(struct lexer *x, size_t i, size_t end, struct digits 
     size_t start = i;
     while (i < end && scan_digit(x->text.p[i]))
         put_digit(x, d, x->text.p[i++]);
+    struct tok *last = lexer_last(x);
+    bool script = last && (last->kind == '_' || last->kind == '^'); /* \log_2 128 */
     bool spaced = false;
-    while (i - start <= 3 ? i > start && x->text.p[start] != '0' : spaced) {
+    while (script ? false : i - start <= 3 ? i > start && x->text.p[start] != '0' : spaced) {
         bool loose = false;
         size_t n = separator(x, i, end, &loose);
         if (!n || !group_of_three(x, i + n, end))

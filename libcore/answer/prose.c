@@ -126,8 +126,11 @@ static size_t sentence_end(struct str t, size_t i)
         if (c == '\\') {
             display = next == '[' ? true : next == ']' ? false : display;
             k++;
+        } else if (c == '$' && next == '$') {
+            display = !display;
+            k++;
         } else if (c == '$') {
-            dollar ^= next != '$';
+            dollar ^= 1;
         } else if (c == '\n' && !display) {
             return k;
         } else if (c == '<' && next == '|') {
@@ -236,6 +239,17 @@ struct str prose_without_lead(struct str s)
         if (fold_at(s, 0, leads[k]))
             return str_trim(str_slice(s, strlen(leads[k]), s.n));
     return s;
+}
+
+bool prose_explains(struct str s)
+{
+    static const char *const starts[] = {"as ", "since ", "because ", "which ", "so ",
+                                         "by ", "where ", "thus ",    "hence "};
+    size_t i = skip_any(s, 0, " ,(;");
+    for (size_t k = 0; i && k < sizeof starts / sizeof *starts; k++)
+        if (fold_at(s, i, starts[k]))
+            return true;
+    return false;
 }
 
 static bool begins_sentence(struct str w)
@@ -385,8 +399,8 @@ static bool choice_at(struct str t, size_t i, const char *const *choices, size_t
 static bool comment_at(struct str t, size_t i)
 {
     static const char *const starts[] = {
-        "is correct", "is right",   "is the correct", "is the right", "is the answer",
-        "because ",   ", because ", "since ",         ", since ",
+        "is correct",    "is right", "(not ",      "is the correct", "is the right",
+        "is the answer", "because ", ", because ", "since ",         ", since ",
     };
     for (size_t k = 0; k < sizeof starts / sizeof *starts; k++)
         if (fold_at(t, i, starts[k]))

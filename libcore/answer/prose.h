@@ -24,6 +24,9 @@ bool prose_bold(struct str t, struct str *out);
 /* What follows the last "is" or "are" of a sentence, or an equals sign behind it. */
 bool prose_after_verb(struct str sentence, struct str *out);
 
+/* ", since 3 + 4 = 7": the words behind an answer say why, not what. */
+bool prose_explains(struct str s);
+
 /* Without "so", "thus", "therefore", ... in front. */
 struct str prose_without_lead(struct str s);
 
