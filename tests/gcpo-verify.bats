@@ -156,7 +156,7 @@ PY
         *' == '*) want=correct gold=${row%% == *} answer=${row#* == } ;;
         *) want=wrong gold=${row%% != *} answer=${row#* != } ;;
         esac
-        seen=$(responses "$gold" "So it is \\boxed{$answer}." | verify | verdicts)
-        [ "$seen" = "$want" ] || { echo "$row: $seen"; false; }
-    done < "$T/rows"
+        responses "$gold" "So it is \\boxed{$answer}." | jq -c --arg row "$row" --arg want "$want" '.row=$row | .want=$want'
+    done < "$T/rows" | verify | jq -r 'select(.responses[0].verdict != .want) | "\(.row): \(.responses[0].verdict)"' > "$T/differ"
+    [ ! -s "$T/differ" ] || { cat "$T/differ"; false; }
 }

@@ -256,6 +256,9 @@ static struct node *congruence(struct parser *p, struct node *x)
     struct node *rest = node_func(p->a, FUNC_MOD, 2);
     rest->kid[0] = value;
     rest->kid[1] = m;
+    int64_t v, n;
+    if (node_small(value, &v) && node_small(m, &n) && n > 0)
+        rest = node_int(p->a, (v % n + n) % n);
     struct node *r = node_2(p->a, OP_CALL, rest, m);
     r->name = STR("\\pmod");
     return r;
