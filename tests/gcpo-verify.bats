@@ -99,8 +99,8 @@ case $line in *'"text":"a"'*) echo '{"score":1}' ;; *) echo '{"score":0}' ;; esa
 END
     [ "$(verify --type exec --command "bash $T/once" "$T/in" | verdicts)" = "correct wrong correct wrong wrong" ]
     cat > "$T/twice" << 'END'
-while read -r line; do
-    case $line in *'"text":"a"'*) printf '{"score":1}\n{"score":0}\n' ;; *) printf '{"score":0}\n{"score":1}\n' ;; esac
+while read -r line; do # both lines at once, as one write
+    case $line in *'"text":"a"'*) /usr/bin/printf '{"score":1}\n{"score":0}\n' ;; *) /usr/bin/printf '{"score":0}\n{"score":1}\n' ;; esac
 done
 END
     [ "$(verify --type exec --command "bash $T/twice" "$T/in" | verdicts)" = "correct wrong correct wrong wrong" ]

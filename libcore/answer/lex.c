@@ -64,8 +64,12 @@ static size_t styled(struct lexer *x, size_t i, size_t end, const struct word *w
     while (w->role == WORD_TEXT && at(x, i, end) == '*')
         i++;
     size_t after = argument(x, i, end, &from, &to);
+    const struct word *f =
+        strcmp(w->name, "operatorname") == 0 ? word_command(str_trim(piece(x, from, to))) : NULL;
     if (++x->depth > ANSWER_DEPTH_MAX) {
         x->limit = LIMIT_DEPTH;
+    } else if (f && f->kind == T_FUNC) {
+        lexer_push_word(x, f, from, str_of(f->name));
     } else if (w->role == WORD_TEXT) {
         range(x, from, to, MODE_TEXT);
     } else {

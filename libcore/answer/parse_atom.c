@@ -355,7 +355,7 @@ static enum func inverse_of(enum func f)
 static struct node *arguments(struct parser *p, enum func f)
 {
     int kind = p->t->kind;
-    if (kind != '(' && kind != '[' && kind != '{')
+    if (kind != '(' && kind != '[' && kind != '{' && kind != T_SETOPEN)
         return open_argument(p);
     struct node *x = parse_bracket(p);
     if (!x)
@@ -577,6 +577,8 @@ static struct node *accent(struct parser *p)
         return NULL;
     bool axis = x->op == OP_I ||
                 (x->op == OP_NAME && (str_is(x->name, "j") || str_is(x->name, "k")));
+    if (str_is(t->s, "bar") && node_has(x, OP_I) && !node_has_name(x, NULL))
+        return wrapped(p, FUNC_CONJ, x);
     if (axis && str_is(t->s, "hat")) /* \hat{i} is \mathbf{i} */
         return x;
     struct node *r = node_1(p->a, OP_CALL, x);

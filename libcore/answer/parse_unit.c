@@ -112,6 +112,11 @@ struct node *parse_unit(struct parser *p, struct node *value)
                 p->t++;
                 continue;
             }
+            if (!b.n && word_equal_fold(t->s, "per") && word_equal_fold(t[1].s, "cent")) {
+                value = node_1(p->a, OP_PERCENT, value);
+                p->t += 2;
+                continue;
+            }
             if (word_equal_fold(t->s, "per"))
                 put_unit(&b, STR("/"));
             else

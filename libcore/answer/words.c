@@ -510,6 +510,7 @@ static const struct word plain[] = {
     TOKEN("or", T_OR),
     TOKEN("percent", '%'),
     TOKEN("percentage", '%'),
+    TOKEN("percents", '%'),
     TOKEN("pct", '%'),
     TOKEN("degrees", T_DEGREE),
     TOKEN("degree", T_DEGREE),

@@ -3,7 +3,7 @@
  * The command runs under sh as a child that is kept for many answers.  If it
  * dies, writes no JSON object, or takes longer than the time limit, that answer
  * is an error (not the user's model's fault) and the child is started again for
- * the next one.  One that ends after an answer, or says more than one line, is
+ * the next one.  One that ends after an answer, or has said more by then, is
  * started again too, so that no answer depends on those before it.  Used by one
  * thread at a time. */
 #ifndef TASK_COPROCESS_H

@@ -118,11 +118,18 @@ static bool same_quantity(struct compare *c, const struct node *g, const struct 
            value_equal(c, converted(c, g->kid[0], &a), converted(c, x->kid[0], &b));
 }
 
+static bool is_percent(const struct node *x)
+{
+    return x->op == OP_PERCENT;
+}
+
 static enum match compare(struct compare *c, const struct node *g, const struct node *x)
 {
     bool gu = g->op == OP_UNIT, xu = x->op == OP_UNIT;
     if (gu && xu)
         return match_of(same_quantity(c, g, x));
+    if (gu != xu && is_percent(gu ? x : g) && !is_percent((gu ? g : x)->kid[0]))
+        return MATCH_DIFFER; /* 28% are not 28 people */
     if (gu || xu)
         return match_of(compare_same(c, gu ? g->kid[0] : g, xu ? x->kid[0] : x));
     bool gd = g->op == OP_DEGREE, xd = x->op == OP_DEGREE;
