@@ -81,7 +81,7 @@ void spans_boxes(struct str t, struct spans *s)
             }
         } else if ((c == 'b' && word_at(t, i, "boxed") && i + 5 < t.n && t.p[i + 5] == '{' &&
                     !(i && (scan_letter(t.p[i - 1]) || t.p[i - 1] == '\\'))) ||
-                   (c == '\b' && word_at(t, i + 1, "oxed"))) {
+                   (c == '\b' && word_at(t, i + 1, "oxed") && i + 5 < t.n)) {
             /* the backslash was lost, or read as an escape of JSON */
             if (depth < OPEN_MAX && t.p[i + 5] == '{') {
                 open[depth].begin = i;

@@ -443,6 +443,10 @@ static bool goes_on(struct str t, size_t i)
     i = skip_any(t, i, " ");
     if (label || i >= t.n)
         return false;
+    struct str other;
+    size_t next = skip_style(t, i); /* \mathbf{A}\mathbf{B} */
+    if (choice_at(t, next, NULL, 0, &other) && word_end(t, next) == next + 1)
+        return true;
     if (t.p[i] != '\\')
         return strchr("+-=/<>|", t.p[i]) != NULL;
     const struct word *w = word_command(str_slice(t, i + 1, word_end(t, i + 1)));
@@ -454,19 +458,39 @@ static bool another(struct str t, size_t i, const char *const *choices, size_t n
 {
     i = skip_any(t, i, " .)]}:$*\"'\n");
     i = skip_style(t, i);
+    bool more = true;
     if (i < t.n && (t.p[i] == ',' || t.p[i] == '/' || t.p[i] == '&' || t.p[i] == ';'))
         i++;
     else if (quad_at(t, i))
         i = word_end(t, i + 1);
+    else
+        more = false;
     i = skip_style(t, i);
-    for (int k = 0; k < 2; k++) { /* ", and (B)" */
-        if (fold_at(t, i, "and") || fold_at(t, i, "or"))
-            i = skip_any(t, word_end(t, i), " }~");
-        i = skip_style(t, i);
+    size_t end = word_end(t, i);
+    struct str word = str_slice(t, i, end);
+    if (word_equal_fold(word, "and") || word_equal_fold(word, "or")) { /* ", and (B)" */
+        i = skip_style(t, skip_any(t, end, " }~"));
+        more = true;
     }
     struct str other;
-    return choice_at(t, i, choices, n, &other) &&
+    return more && choice_at(t, i, choices, n, &other) &&
            (i + other.n >= t.n || strchr(" .,;)]}:$*\"'\n\\", t.p[i + other.n]));
+}
+
+/* "(A) 5, (B) 6": labels further on. */
+static bool labels_follow(struct str t, size_t i, const char *const *choices, size_t n)
+{
+    static const char *const joints[] = {", (", "; (", "and (", "or ("};
+    struct str other;
+    for (; i < t.n; i++)
+        for (size_t k = 0; k < sizeof joints / sizeof *joints; k++) {
+            size_t at = i + strlen(joints[k]);
+            if (t.p[i] == joints[k][0] && fold_at(t, i, joints[k]) &&
+                choice_at(t, at, choices, n, &other) && at + other.n < t.n &&
+                t.p[at + other.n] == ')')
+                return true;
+        }
+    return false;
 }
 
 bool prose_choice(struct str t, const char *const *choices, size_t n, struct str *out)
@@ -476,5 +500,5 @@ bool prose_choice(struct str t, const char *const *choices, size_t n, struct str
         return false;
     size_t end = i + out->n;
     return label_ends(t, end, i > 0 && t.p[i - 1] == '\'') && !goes_on(t, end) &&
-           !another(t, end, choices, n);
+           !another(t, end, choices, n) && !labels_follow(t, end, choices, n);
 }
