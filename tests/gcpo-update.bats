@@ -66,7 +66,8 @@ ulp() { perl -e '$x = unpack("f<", pack("f<", $ARGV[0])); $y = unpack("f<", pack
     cmp "$M/tokenizer.json" "$T/a/tokenizer.json"
     run ! cmp -s "$M/model.safetensors" "$T/a/model.safetensors"
     [ "$(jq -r .model "$T/a.json")" = "$(weights a)" ]
-    jq -e '.train_s > 0' "$T/time"
+    jq -e '.train_s > 0 and .tokens_per_s > 0 and .positions_per_s > 0 and .gflops_per_s > 0' "$T/time"
+    jq -e '.share_of_peak > 0 and .share_of_peak < 2' "$T/time"
     [ -z "$(ls -A "$T" | grep '^\.')" ]
     gcpo-rollout -m "$T/a" --plain -n 1 --max-tokens 4 "$W/prompts" > /dev/null
 }

@@ -1,6 +1,7 @@
 /* batch.c - see batch.h: putting together, and the forward pass. */
 #include "engine/batch.h"
 #include "base/mem.h"
+#include "engine/runner.h"
 #include "model/kvcache.h"
 
 /* ---- putting together ---- */
@@ -28,7 +29,7 @@ static void add_seq(struct batch *b, const int32_t *tokens, size_t n, size_t fir
 
 static void grow_targets(struct workspace *w)
 {
-    size_t cap = w->cap_targets = w->cap_targets ? 2 * w->cap_targets : 1024;
+    size_t cap = w->cap_targets = w->cap_targets ? 2 * w->cap_targets : 2 * w->tokens;
     w->targets = xrealloc(w->targets, cap, sizeof *w->targets);
     w->logp = xrealloc(w->logp, cap, sizeof *w->logp);
     w->row_logp = xrealloc(w->row_logp, cap, sizeof *w->row_logp);
@@ -87,6 +88,17 @@ void batch_put_together(struct batch *b)
                                     .target = from.n_targets,
                                     .n_targets = b->all.n_targets - from.n_targets};
     }
+}
+
+double batch_flops(const struct batch *b, const struct span *s)
+{
+    const struct trainer *t = b->t;
+    double flops = (double)s->n_ends * runner_head_flops(&t->model);
+    for (size_t i = s->seq; i < s->seq + s->n_seqs; i++) {
+        double n = (double)t->w.seqs[i].n_rows, shared = (double)t->w.seqs[i].n_shared;
+        flops += n * runner_row_flops(&t->model, shared + (n + 1) / 2);
+    }
+    return flops;
 }
 
 /* ---- forward ---- */

@@ -36,6 +36,9 @@ void batch_head(const struct batch *b, bool entropy);
  * all zero, neighbours together: what has no contrast costs a forward pass only. */
 void batch_backward(const struct batch *b, bool entropy);
 
+/* Floating-point operations of a forward pass over the span's rows. */
+double batch_flops(const struct batch *b, const struct span *s);
+
 /* Row `row` of a matrix as its first. */
 static inline struct rows rows_from(struct rows r, size_t row)
 {

@@ -83,6 +83,7 @@ static void span_backward(const struct batch *b, const struct span *s, bool entr
                      .ids = w->d_ids + s->row,
                      .pos = w->d_pos + s->row,
                      .m = s->n_rows};
+    t->work.flops += 2 * batch_flops(b, s);
     count_from_span(b, s);
     head_back(b, s, entropy);
     d->op->zero(d, w->back.dx.p, s->n_rows * w->back.dx.stride * sizeof(float));

@@ -275,6 +275,18 @@ typedef bool trainer_loss_fn(void *arg, size_t group, size_t row, const float *l
 bool trainer_backward(struct trainer *t, const struct engine_group *groups, size_t n_groups,
                       bool entropy, trainer_loss_fn *loss, void *arg, struct err *e) MUST_CHECK;
 
+/* What was done since the trainer was opened, scores included. */
+struct trainer_work {
+    uint64_t positions; /* that went through the model; a prompt counts once for its piece */
+    double flops; /* of products and attention; backward counts twice its forward pass, and what
+                         * is computed again to save memory does not count */
+};
+struct trainer_work trainer_work(const struct trainer *t);
+
+/* Floating-point operations a second that its threads can make, measured in some milliseconds; 0:
+ * not known. */
+double trainer_peak_flops(struct trainer *t);
+
 struct trainer_step {
     double grad_norm; /* before clipping */
     double clip_coef; /* what the gradient was multiplied by; 1: nothing */

@@ -96,6 +96,7 @@ void pack_bounds(const struct engine_group *groups, size_t n_groups, size_t micr
                  size_t *tokens, size_t *pages)
 {
     size_t largest = 0, most_pages = 0;
+    struct size all = {0}; /* every row with a prompt of its own */
     double pages_per_token = 0;
     for (size_t i = 0; i < n_groups; i++) {
         const struct engine_group *g = &groups[i];
@@ -109,13 +110,19 @@ void pack_bounds(const struct engine_group *groups, size_t n_groups, size_t micr
         }
         for (size_t k = 0; k < g->n_rows; k++) { /* minibatches of single rows */
             struct size s = size_of(g, k, k + 1);
-            if (g->rows[k].n && (double)s.pages > pages_per_token * (double)s.tokens)
+            if (!g->rows[k].n)
+                continue;
+            if ((double)s.pages > pages_per_token * (double)s.tokens)
                 pages_per_token = (double)s.pages / (double)s.tokens;
+            all.tokens += s.tokens;
+            all.pages += s.pages;
         }
     }
     size_t dense = (size_t)(pages_per_token * (double)micro_tokens) + 1;
     size_t allowed = PACK_KEYS * micro_tokens / OPS_KV_BLOCK;
     *tokens = largest > micro_tokens ? largest : micro_tokens;
+    *tokens = *tokens < all.tokens ? *tokens : all.tokens ? all.tokens : 1;
     *pages = dense < allowed ? dense : allowed;
     *pages = *pages > most_pages ? *pages : most_pages;
+    *pages = *pages < all.pages ? *pages : all.pages ? all.pages : 1;
 }

@@ -69,6 +69,8 @@ static bool run_micro(struct trainer *t, const struct engine_group *groups, cons
                       .n_pieces = m->n,
                       .spans = t->w.spans};
     batch_put_together(&b);
+    t->work.positions += b.all.n_rows;
+    t->work.flops += batch_flops(&b, &b.all);
     batch_forward(&b);
     batch_head(&b, l->entropy);
     for (size_t i = 0; i < b.n_pieces; i++)

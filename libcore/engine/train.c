@@ -119,6 +119,16 @@ const char *trainer_backward_name(const struct trainer *t)
     return t->backward_name;
 }
 
+struct trainer_work trainer_work(const struct trainer *t)
+{
+    return t->work;
+}
+
+double trainer_peak_flops(struct trainer *t)
+{
+    return t->b->op->peak_flops(t->b);
+}
+
 /* ---- the plan ---- */
 
 static void plan_bytes(struct trainer *t, size_t tokens, size_t pages, bool recompute,
@@ -173,14 +183,6 @@ bool trainer_prepare(struct trainer *t, const struct engine_group *groups, size_
     return check_plan(&p, e) && model_reserve_positions(&t->model, longest, e);
 }
 
-/* A little more than is needed now, so that later minibatches find room, but no more than was
- * planned for. */
-static size_t with_slack(size_t need, size_t planned)
-{
-    size_t want = need + need / 4;
-    return want <= planned ? want : need > planned ? need : planned;
-}
-
 bool trainer_fit(struct trainer *t, size_t tokens, size_t pages, size_t longest, struct err *e)
 {
     struct workspace *w = &t->w;
@@ -189,8 +191,13 @@ bool trainer_fit(struct trainer *t, size_t tokens, size_t pages, size_t longest,
         return false;
     if (w->block && tokens <= w->tokens && pages <= w->pages)
         return true;
-    tokens = with_slack(tokens > w->tokens ? tokens : w->tokens, t->most_tokens);
-    pages = with_slack(pages > w->pages ? pages : w->pages, t->most_pages);
+    /* As much as was planned for, so that later minibatches find room: what is not used of it stays
+     * pages that nobody has touched. */
+    size_t at_least[] = {w->tokens, t->most_tokens, w->pages, t->most_pages};
+    for (size_t i = 0; i < 2; i++) {
+        tokens = tokens > at_least[i] ? tokens : at_least[i];
+        pages = pages > at_least[2 + i] ? pages : at_least[2 + i];
+    }
     choose_plan(t, tokens, pages, &p);
     return check_plan(&p, e) && workspace_open(t, tokens, pages, p.recompute, e);
 }

@@ -52,6 +52,7 @@ struct trainer {
     struct engine_param *params;
     struct packing packing;
     struct workspace w;
+    struct trainer_work work;
     size_t micro_tokens;
     size_t most_tokens, most_pages; /* of a micro-batch, as planned; 0: not planned */
 };

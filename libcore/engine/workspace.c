@@ -77,6 +77,18 @@ static struct op_limits limits_of(const struct model *m, size_t tokens)
                               .train = true};
 }
 
+/* Lists of the host: of positions, and of targets, which grow_targets() begins with two for each. */
+static uint64_t host_bytes(size_t tokens, size_t pages)
+{
+    const struct workspace *w = NULL;
+    uint64_t position = sizeof *w->ids + sizeof *w->pos + sizeof *w->index + sizeof *w->seqs +
+                        sizeof *w->spans + sizeof *w->rows;
+    uint64_t target = sizeof *w->targets + sizeof *w->logp + sizeof *w->row_logp +
+                      sizeof *w->row_entropy + sizeof *w->dlogp + sizeof *w->dentropy +
+                      sizeof *w->row_dlogp + sizeof *w->row_dentropy;
+    return tokens * (position + 2 * target) + pages * sizeof *w->pages_list;
+}
+
 void workspace_bytes(struct trainer *t, size_t tokens, size_t pages, bool recompute,
                      struct trainer_plan *plan)
 {
@@ -87,7 +99,7 @@ void workspace_bytes(struct trainer *t, size_t tokens, size_t pages, bool recomp
     lay_out(&a, &t->model, recompute, &w);
     free(w.layers);
     plan->activations = a.used * sizeof(float);
-    plan->head = t->b->op->reserve_bytes(t->b, &l);
+    plan->head = t->b->op->reserve_bytes(t->b, &l) + host_bytes(tokens, pages);
     plan->caches = pages * t->b->op->kv_page_bytes(t->b, t->kv, recompute ? 1 : (size_t)c->n_layers,
                                                    (size_t)c->n_kv_heads, (size_t)c->head_dim);
 }

@@ -237,9 +237,14 @@ static bool train(struct update_run *u, struct err *e)
     if (!update_denominator(u, e) || !update_score(u, e))
         return false;
     u->seconds[TIME_SCORE] = clock_s() - begin;
+    struct trainer_work before = trainer_work(u->trainer);
     begin = clock_s();
     bool ok = u->o->dry_run ? update_dry_run(u, e) : update_train(u, e);
     u->seconds[TIME_TRAIN] = clock_s() - begin;
+    struct trainer_work after = trainer_work(u->trainer);
+    u->positions = after.positions - before.positions;
+    u->flops = after.flops - before.flops;
+    u->peak_flops = u->o->timing ? trainer_peak_flops(u->trainer) : 0;
     return ok;
 }
 

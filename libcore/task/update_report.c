@@ -191,7 +191,11 @@ void update_timing(const struct update_run *u, struct buf *b)
     count(b, "step", u->state_updates + 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         real(b, names[i], u->seconds[i]);
-    real(b, "tokens_per_s", share(tokens, u->seconds[TIME_TRAIN]));
+    double train = u->seconds[TIME_TRAIN], rate = share(u->flops, train);
+    real(b, "tokens_per_s", share(tokens, train));
+    real(b, "positions_per_s", share((double)u->positions, train));
+    real(b, "gflops_per_s", 1e-9 * rate);
+    real(b, "share_of_peak", share(rate, u->peak_flops));
     buf_puts(b, "}\n");
 }
 

@@ -110,6 +110,8 @@ struct update_run {
     uint64_t state_updates, state_steps; /* made before: updates, optimizer steps */
     char digest[ENGINE_DIGEST];          /* of the new model */
     double seconds[4];                   /* read, score, train, save */
+    uint64_t positions;                  /* of the training itself: through the model, and */
+    double flops, peak_flops;            /* what that took; peak: a second, 0 if not known */
 };
 
 enum { TIME_READ, TIME_SCORE, TIME_TRAIN, TIME_SAVE };

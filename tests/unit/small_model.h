@@ -71,7 +71,7 @@ static char *small_make(const char *config, enum dtype dtype, uint64_t seed)
     return dir;
 }
 
-static char *small_dir(void)
+static inline char *small_dir(void)
 {
     char *dir = xstrdup("/tmp/gcpo-test-XXXXXX");
     char *made = mkdtemp(dir);
