@@ -32,7 +32,7 @@ SAN  := $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=u
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Ilibcore -I$(B)/gen
 CFLAGS   += -std=c11 $(OPT) $(SAN) $(WARN) -fno-math-errno -ffp-contract=off -fno-common -pthread
 LDFLAGS  += $(SAN) -pthread
-LDLIBS   += -lzstd -lcjson -lpcre2-8 -lutf8proc -lmpfr -lgmp -lxxhash -lopenblas -lm
+LDLIBS   += -lzstd -lcjson -lpcre2-8 -lutf8proc -lmpfr -lgmp -lxxhash -lm
 
 LIB_SRC  := $(sort $(shell find libcore -name '*.c'))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/obj/%.o)
@@ -109,6 +109,7 @@ $(PROGRAMS): $(B)/%: $(B)/obj/cmd/%.o $(B)/libcore.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(B)/tests/bench/bench_ops: LDLIBS += -lopenblas # the yardstick of products; nothing else needs it
 $(UNIT) $(DATATEST) $(BENCH): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,7 +41,7 @@ enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 struct options {
     uint64_t threads, rounds, memory, micro_tokens;
-    const char *shape;
+    const char *shape, *model;
     bool cpu, json, bf16;
 };
 
@@ -256,6 +257,8 @@ int main(int argc, char **argv)
     struct options o = {.threads = 1, .rounds = 5, .shape = "small"};
     struct opt opts[] = {OPT_COUNT('j', "threads", "N", &o.threads, 1, 1024, "threads"),
                          OPT_NEUTRAL(0, "shape", "NAME", &o.shape, "of the model"),
+                         OPT_NEUTRAL('m', "model", "DIR", &o.model,
+                                     "a folder for the model: made if need be, and kept"),
                          OPT_COUNT(0, "rounds", "N", &o.rounds, 1, ROUNDS_MAX,
                                    "of which the median counts; 1: also the first"),
                          OPT_COUNT(0, "micro-tokens", "N", &o.micro_tokens, 0, 1 << 30,
@@ -272,15 +275,18 @@ int main(int argc, char **argv)
     const struct shape *s = NULL;
     for (size_t i = 0; i < N_SHAPES; i++)
         s = strcmp(o.shape, shapes[i].name) == 0 ? &shapes[i] : s;
-    char dir[] = "/tmp/gcpo-bench-XXXXXX";
-    if (!s || !mkdtemp(dir)) {
+    char scratch[] = "/tmp/gcpo-bench-XXXXXX";
+    const char *dir = o.model ? o.model : mkdtemp(scratch);
+    if (!s || !dir) {
         fprintf(stderr, "bench_update: no shape of that name, or no folder in /tmp\n");
         return 64;
     }
     double peak = peak_of(&o);
-    make_model(s, dir);
+    if (!o.model || mkdir(dir, 0777) == 0)
+        make_model(s, dir);
     for (char **n = names[0] ? names : standard; *n; n++)
         measure(&o, s, dir, *n, peak);
-    remove_model(dir);
+    if (!o.model)
+        remove_model(dir);
     return 0;
 }
