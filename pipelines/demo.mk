@@ -118,11 +118,13 @@ run = $(MAKE) -f $(HERE)/train.mk RUN=$(D)/$1 MODEL=$(B)/model PROMPTS=$(P)/rl.j
 
 last := step-$(shell printf %04d $(STEPS))
 
-$(D)/gcpo/$(last)/model.done: | $(B)/model.done $(P)/rl.jsonl $(P)/curve.jsonl
+# A run is over, its last evaluation included, when it has its best.json.
+
+$(D)/gcpo/best.json: | $(B)/model.done $(P)/rl.jsonl $(P)/curve.jsonl
 	@echo 'GCPO:        $(STEPS) steps of 32 prompts with 8 responses each (follow it: tail -f $(D)/gcpo.log)'
 	+@$(call run,gcpo,gcpo) > $(D)/gcpo.log 2>&1 || { tail -5 $(D)/gcpo.log; exit 1; }
 
-$(D)/dapo/$(last)/model.done: | $(B)/model.done $(P)/rl.jsonl $(P)/curve.jsonl
+$(D)/dapo/best.json: | $(B)/model.done $(P)/rl.jsonl $(P)/curve.jsonl
 	@echo "DAPO's loss: $(STEPS) steps of 32 prompts with 8 responses each (follow it: tail -f $(D)/dapo.log)"
 	+@$(call run,dapo,dapo-loss) > $(D)/dapo.log 2>&1 || { tail -5 $(D)/dapo.log; exit 1; }
 
@@ -133,10 +135,10 @@ test = $(MAKE) -f $(HERE)/eval.mk MODEL=$1 PROMPTS=$(P)/heldout.jsonl OUT=$(D)/t
 $(D)/test-base/stat.json: | $(B)/model.done $(P)/heldout.jsonl
 	+@$(call test,$(B)/model,base) > /dev/null
 
-$(D)/test-gcpo/stat.json: | $(D)/gcpo/$(last)/model.done
+$(D)/test-gcpo/stat.json: | $(D)/gcpo/best.json
 	+@$(call test,$(D)/gcpo/$(last)/model,gcpo) > /dev/null
 
-$(D)/test-dapo/stat.json: | $(D)/dapo/$(last)/model.done
+$(D)/test-dapo/stat.json: | $(D)/dapo/best.json
 	+@$(call test,$(D)/dapo/$(last)/model,dapo) > /dev/null
 
 # $1: a model's name; its rows of the table

@@ -57,9 +57,9 @@ TEST_TOKENS ?= 32768
 TEST_TEMPERATURE ?= 0.6
 TEST_TOP_P  ?= 0.95
 
-# For the plan.  Prompts of TEST, where there is no TEST yet (AIME 2024 has 30); tokens that a response has on average, in
+# For the plan.  Prompts of TEST (AIME 2024 has 30, where there is no TEST yet); tokens that a response has on average, in
 # training and in the test, until a run tells better: an assumption, and time is in proportion to it.
-TEST_PROMPTS ?= 30
+TEST_PROMPTS ?= $(if $(wildcard $(TEST)),$(shell zstd -dcf $(TEST) | wc -l),30)
 MEAN_TOKENS  ?= 3000
 TEST_MEAN_TOKENS ?= 9000
 # of a GPU with 80 GB: peak of dense bf16 products, TFLOP/s; memory, GB/s; the share of each that is reached
@@ -78,7 +78,7 @@ rollout = --suffix '$(SUFFIX)'$(if $(CHAT), --chat $(CHAT))
 dry := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 .PHONY: r1
 r1: $(if $(dry),plan,$(R1)/table.tsv)
-	$(if $(dry),,@column -t -s "$$(printf '\t')" $(R1)/table.tsv)
+	$(if $(dry),,@cat $(R1)/table.tsv)
 
 # ---- the plan ----
 

@@ -34,7 +34,7 @@ axes   := $(foreach g,$(GRID),$(firstword $(subst =, ,$g)))
 
 .PHONY: sweep
 sweep: $(SWEEP)/table.tsv
-	@column -t -s "$$(printf '\t')" $(SWEEP)/table.tsv
+	@cat $(SWEEP)/table.tsv
 
 # $1: a point
 define run

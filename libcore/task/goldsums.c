@@ -116,11 +116,12 @@ static void put_warnings(const struct goldsums *s, bool json, struct buf *out)
     if (s->spells_end)
         warn(out, json, "%s of %s golds spell a control token, which would be learned as text",
              table_count(a, s->spells_end), golds);
-    if (s->golds && as_is < s->fates[SETTING_PLAIN][FATE_INJECTED])
+    uint64_t wrapped = s->fates[SETTING_WRAP][FATE_INJECTED]; /* 0: no such vocabulary */
+    if (s->golds && as_is < wrapped)
         warn(out, json,
              "where the prompt opens a thought (R1-style), %s of %s golds can be used as they are, "
              "%.0f with gcpo-inject-gold --gold-think wrap",
-             table_count(a, as_is), golds, (double)s->fates[SETTING_WRAP][FATE_INJECTED]);
+             table_count(a, as_is), golds, (double)wrapped);
 }
 
 /* ---- for people ---- */
