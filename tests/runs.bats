@@ -161,10 +161,10 @@ content() {
             THREADS=1 VERIFY="--type exec --command 'sh $PWD/check'" "${@:2}"
     }
     gold golds
-    plain golds/base.jsonl.zst | jq -r 'select(all(.responses[]; .verdict == "wrong")).id' | sort > wrong
-    [ -s wrong ]
-    diff wrong <(plain golds/ask.jsonl.zst | jq -r .id | sort)
-    diff wrong <({ plain golds/golds.jsonl.zst; cat golds/missing.jsonl; } | jq -r .id | sort)
+    plain golds/base.jsonl.zst | jq -r 'select(all(.responses[]; .verdict == "wrong")).id' | sort > wrong-ids
+    [ -s wrong-ids ]
+    diff wrong-ids <(plain golds/ask.jsonl.zst | jq -r .id | sort)
+    diff wrong-ids <({ plain golds/golds.jsonl.zst; cat golds/missing.jsonl; } | jq -r .id | sort)
     plain golds/golds.jsonl.zst | jq -se 'length > 0 and all((.gold | contains("7")) and .gold_verdict == "correct" and (.prompt | endswith("?\n")))'
     grep -q 'gold / median response' golds/lint.txt
     # they are used by id, and only they
