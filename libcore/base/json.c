@@ -8,6 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- eight bytes at a time ---- */
+
+#define BYTES(c) (0x0101010101010101u * (uint64_t)(c))
+
+static uint64_t load8(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* The high bit of each byte that is no digit; exact in every byte. */
+static uint64_t not_digits(uint64_t w)
+{
+    uint64_t x = w ^ BYTES('0');
+    return (((x & BYTES(0x7F)) + BYTES(0x7F - 9)) | x) & BYTES(0x80);
+}
+
+/* The high bit of the first byte that is zero, and perhaps of bytes after it. */
+static uint64_t zeros(uint64_t w)
+{
+    return (w - BYTES(1)) & ~w & BYTES(0x80);
+}
+
+/* The place of the first byte whose high bit is set (little-endian). */
+static size_t first_of(uint64_t highs)
+{
+    return (size_t)__builtin_ctzll(highs) >> 3;
+}
+
 /* ---- checking ---- */
 
 struct checker {
@@ -50,15 +80,14 @@ static bool check_string(struct checker *c)
         return fail(c, "expected a string");
     c->p++;
     for (;;) {
-        while (c->end - c->p >= 8) { /* eight plain ASCII bytes at a time */
-            uint64_t w;
-            memcpy(&w, c->p, 8);
-            const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-            uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-            uint64_t stop = w | ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) |
-                            ((slash - ones) & ~slash);
-            if (stop & highs)
+        while (c->end - c->p >= 8) { /* plain ASCII */
+            uint64_t w = load8(c->p);
+            uint64_t stop = ((w | ((w - BYTES(0x20)) & ~w)) & BYTES(0x80)) | zeros(w ^ BYTES('"')) |
+                            zeros(w ^ BYTES('\\'));
+            if (stop) {
+                c->p += first_of(stop);
                 break;
+            }
             c->p += 8;
         }
         if (c->p >= c->end)
@@ -97,6 +126,20 @@ static bool is_digit(const struct checker *c)
     return c->p < c->end && (unsigned)(*c->p - '0') < 10;
 }
 
+static void skip_digits(struct checker *c)
+{
+    while (c->end - c->p >= 8) {
+        uint64_t stop = not_digits(load8(c->p));
+        if (stop) {
+            c->p += first_of(stop);
+            return;
+        }
+        c->p += 8;
+    }
+    while (is_digit(c))
+        c->p++;
+}
+
 static bool check_number(struct checker *c)
 {
     if (*c->p == '-')
@@ -106,16 +149,14 @@ static bool check_number(struct checker *c)
     if (*c->p == '0')
         c->p++;
     else
-        while (is_digit(c))
-            c->p++;
+        skip_digits(c);
     if (is_digit(c))
         return fail(c, "a number must not start with 0");
     if (c->p < c->end && *c->p == '.') {
         c->p++;
         if (!is_digit(c))
             return fail(c, "expected a digit after the point");
-        while (is_digit(c))
-            c->p++;
+        skip_digits(c);
     }
     if (c->p < c->end && (*c->p | 32) == 'e') {
         c->p++;
@@ -123,8 +164,7 @@ static bool check_number(struct checker *c)
             c->p++;
         if (!is_digit(c))
             return fail(c, "expected a digit in the exponent");
-        while (is_digit(c))
-            c->p++;
+        skip_digits(c);
     }
     return true;
 }
@@ -331,6 +371,15 @@ static const char *after_value(const char *p, const char *end)
         return p;
     }
     for (int depth = 0;;) {
+        /* Brackets and braces are 5x and 7x; so are some letters of words. */
+        for (uint64_t stop; end - p >= 8; p += 8) {
+            uint64_t w = load8(p);
+            stop = zeros((w & BYTES(0x50)) ^ BYTES(0x50)) | zeros(w ^ BYTES('"'));
+            if (stop) {
+                p += first_of(stop);
+                break;
+            }
+        }
         char c = *p;
         if (c == '"') {
             p = after_string(p, end);

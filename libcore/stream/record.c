@@ -110,22 +110,34 @@ void object_print(const struct object *o, struct buf *out)
 
 /* ---- groups ---- */
 
+static struct object *grown(struct arena *a, const struct object *list, size_t *cap)
+{
+    size_t n = *cap;
+    *cap = n ? 2 * n : 8;
+    struct object *o = arena_array(a, *cap, sizeof *o);
+    if (n)
+        memcpy(o, list, n * sizeof *o);
+    return o;
+}
+
 static bool split_responses(struct group *g, struct str value, struct err *e)
 {
     if (json_type(value) != JSON_ARRAY)
         return err_set(e, ERR_DATA, "\"responses\" is %s (expected an array)",
                        json_type_name(json_type(value)));
-    size_t n = json_count(value);
-    if (n > RECORD_RESPONSES_MAX)
-        return err_set(e, ERR_DATA, "\"responses\" has %zu elements (at most %d: responses)", n,
-                       RECORD_RESPONSES_MAX);
     g->has_responses = true;
-    g->responses = arena_array(g->arena, n, sizeof *g->responses);
     struct str v;
-    for (struct json_iter it = json_iter(value); json_next(&it, NULL, &v); g->n_responses++)
+    size_t cap = 0;
+    for (struct json_iter it = json_iter(value); json_next(&it, NULL, &v); g->n_responses++) {
+        if (g->n_responses == RECORD_RESPONSES_MAX)
+            return err_set(e, ERR_DATA, "\"responses\" has %zu elements (at most %d: responses)",
+                           json_count(value), RECORD_RESPONSES_MAX);
+        if (g->n_responses == cap)
+            g->responses = grown(g->arena, g->responses, &cap);
         if (!object_split(g->arena, v, &g->responses[g->n_responses]))
             return err_set(e, ERR_DATA, "\"responses[%zu]\" is %s (expected an object)",
                            g->n_responses, json_type_name(json_type(v)));
+    }
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* writer.c - see writer.h. */
 #include "stream/writer.h"
+#include "base/aside.h"
 #include "base/mem.h"
 #include "base/outfile.h"
 #include "stream/reader.h"
@@ -10,42 +11,80 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-enum { LEVEL = 1, PLAIN_BUFFER = 1 << 16 };
+enum { LEVEL = 1, PLAIN_BUFFER = 1 << 16, CHUNK = 1 << 18 };
 
+/* A piece of text on its way into the stream; touched by one thread at a time. */
+struct chunk {
+    ZSTD_CCtx *zstd;
+    struct buf text, packed;
+    ZSTD_EndDirective how; /* behind the text */
+    size_t error;          /* zstd's; 0: none */
+};
+
+/*     lines -> text --CHUNK or end of frame--> chunk --zstd, perhaps aside--> packed -> file */
 struct writer {
     struct outfile *out;
-    ZSTD_CCtx *zstd;    /* NULL: plain */
-    struct buf pending; /* plain text, or compressed bytes, not yet written */
+    struct buf text;     /* gathered; of plain output, not yet written */
+    ZSTD_CCtx *zstd;     /* NULL: plain */
+    struct aside *aside; /* NULL: the caller compresses */
+    struct chunk chunk;
     bool line_buffered, marked, in_frame;
     size_t frame_bytes, records;
     XXH3_state_t *sum;
 };
 
-static bool flush(struct writer *w, struct err *e)
+static bool flush(struct writer *w, struct buf *b, struct err *e)
 {
-    bool ok = outfile_write(w->out, w->pending.p, w->pending.n, e);
-    buf_reset(&w->pending);
+    bool ok = outfile_write(w->out, b->p, b->n, e);
+    buf_reset(b);
     return ok;
 }
 
-static bool compress(struct writer *w, struct str text, ZSTD_EndDirective how, struct err *e)
+static void compress(void *arg)
 {
-    ZSTD_inBuffer in = {text.p, text.n, 0};
-    for (;;) {
-        buf_reserve(&w->pending, ZSTD_CStreamOutSize());
-        ZSTD_outBuffer out = {w->pending.p + w->pending.n, w->pending.cap - w->pending.n, 0};
-        size_t left = ZSTD_compressStream2(w->zstd, &out, &in, how);
-        if (ZSTD_isError(left))
-            return err_set(e, ERR_SYSTEM, "%s: zstd: %s", outfile_name(w->out),
-                           ZSTD_getErrorName(left));
-        w->pending.n += out.pos;
-        if (w->pending.n && !flush(w, e))
-            return false;
-        if (how == ZSTD_e_continue ? in.pos == in.size : left == 0)
-            return true;
+    struct chunk *c = arg;
+    ZSTD_inBuffer in = {c->text.p, c->text.n, 0};
+    for (size_t left = 1; left || in.pos < in.size;) {
+        buf_reserve(&c->packed, ZSTD_CStreamOutSize());
+        ZSTD_outBuffer out = {c->packed.p + c->packed.n, c->packed.cap - c->packed.n, 0};
+        left = ZSTD_compressStream2(c->zstd, &out, &in, c->how);
+        c->packed.n += out.pos;
+        if (ZSTD_isError(left)) {
+            c->error = left;
+            return;
+        }
+        if (c->how == ZSTD_e_continue)
+            left = 0; /* what zstd holds back may stay there */
     }
 }
 
+/* Writes what has been compressed. */
+static bool collect(struct writer *w, struct err *e)
+{
+    struct chunk *c = &w->chunk;
+    aside_wait(w->aside);
+    if (c->error)
+        return err_set(e, ERR_SYSTEM, "%s: zstd: %s", outfile_name(w->out),
+                       ZSTD_getErrorName(c->error));
+    return c->packed.n == 0 || flush(w, &c->packed, e);
+}
+
+/* Hands the gathered text over to be compressed. */
+static bool hand_over(struct writer *w, ZSTD_EndDirective how, struct err *e)
+{
+    if (!collect(w, e))
+        return false;
+    struct chunk *c = &w->chunk;
+    struct buf empty = c->text;
+    c->text = w->text;
+    c->how = how;
+    w->text = empty;
+    buf_reset(&w->text);
+    aside_start(w->aside, compress, c);
+    return true;
+}
+
+/* Between frames, when no text is gathered. */
 static void put_mark(struct writer *w, const char *tag, struct str json)
 {
     uint32_t n = (uint32_t)(8 + json.n), magic = STREAM_MARK_MAGIC;
@@ -54,27 +93,31 @@ static void put_mark(struct writer *w, const char *tag, struct str json)
         head[i] = (unsigned char)(magic >> 8 * i);
         head[4 + i] = (unsigned char)(n >> 8 * i);
     }
-    buf_put(&w->pending, head, 8);
-    buf_put(&w->pending, tag, 8);
-    buf_putstr(&w->pending, json);
+    buf_put(&w->text, head, 8);
+    buf_put(&w->text, tag, 8);
+    buf_putstr(&w->text, json);
 }
 
 static struct outfile *writer_free(struct writer *w)
 {
     struct outfile *out = w->out;
+    aside_close(w->aside);
     ZSTD_freeCCtx(w->zstd);
     XXH3_freeState(w->sum);
-    buf_free(&w->pending);
+    buf_free(&w->text);
+    buf_free(&w->chunk.text);
+    buf_free(&w->chunk.packed);
     free(w);
     return out;
 }
 
 /* If there is no memory for it, out stays the caller's. */
-static struct writer *writer_new(struct outfile *out, bool plain, bool line_buffered, struct err *e)
+static struct writer *writer_new(struct outfile *out, const struct writer_options *o, bool plain,
+                                 struct err *e)
 {
     struct writer *w = xcalloc(1, sizeof *w);
     w->out = out;
-    w->line_buffered = line_buffered;
+    w->line_buffered = o->line_buffered;
     w->sum = XXH3_createState();
     if (w->sum)
         XXH3_64bits_reset(w->sum);
@@ -84,6 +127,8 @@ static struct writer *writer_new(struct outfile *out, bool plain, bool line_buff
             ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, LEVEL);
             ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_checksumFlag, 1);
         }
+        w->chunk.zstd = w->zstd;
+        w->aside = o->aside && !o->line_buffered ? aside_open() : NULL;
     }
     if (!w->sum || (!plain && !w->zstd)) {
         err_set(e, ERR_SYSTEM, "out of memory");
@@ -98,7 +143,7 @@ struct writer *writer_open(const struct writer_options *o, struct err *e)
     struct outfile *out = outfile_open(o->path, e);
     if (!out)
         return NULL;
-    struct writer *w = writer_new(out, o->plain || outfile_is_terminal(out), o->line_buffered, e);
+    struct writer *w = writer_new(out, o, o->plain || outfile_is_terminal(out), e);
     if (!w)
         outfile_discard(out);
     return w;
@@ -114,7 +159,7 @@ bool writer_begin(struct writer *w, struct str head, struct err *e)
                        STREAM_MARK_MAX);
     if (w->marked) {
         put_mark(w, STREAM_HEAD_TAG, head);
-        return flush(w, e);
+        return flush(w, &w->text, e);
     }
     return true;
 }
@@ -122,38 +167,32 @@ bool writer_begin(struct writer *w, struct str head, struct err *e)
 bool writer_line(struct writer *w, struct str line, struct err *e)
 {
     w->records++;
-    if (!w->zstd) {
-        buf_putstr(&w->pending, line);
-        buf_putc(&w->pending, '\n');
-        return w->line_buffered || w->pending.n >= PLAIN_BUFFER ? flush(w, e) : true;
-    }
-    if (w->marked) {
-        XXH3_64bits_update(w->sum, line.p, line.n);
-        XXH3_64bits_update(w->sum, "\n", 1);
-    }
+    buf_putstr(&w->text, line);
+    buf_putc(&w->text, '\n');
+    if (!w->zstd)
+        return w->line_buffered || w->text.n >= PLAIN_BUFFER ? flush(w, &w->text, e) : true;
+    if (w->marked)
+        XXH3_64bits_update(w->sum, w->text.p + w->text.n - line.n - 1, line.n + 1);
     w->in_frame = true;
     w->frame_bytes += line.n + 1;
-    if (!compress(w, line, ZSTD_e_continue, e))
-        return false;
     if (w->frame_bytes >= WRITER_FRAME) {
-        if (!compress(w, STR("\n"), ZSTD_e_end, e))
-            return false;
         w->in_frame = false;
         w->frame_bytes = 0;
-        return true;
+        return hand_over(w, ZSTD_e_end, e);
     }
-    return compress(w, STR("\n"), w->line_buffered ? ZSTD_e_flush : ZSTD_e_continue, e);
+    if (w->line_buffered)
+        return hand_over(w, ZSTD_e_flush, e) && collect(w, e);
+    return w->text.n < CHUNK || hand_over(w, ZSTD_e_continue, e);
 }
 
 bool writer_frame(struct writer *w, struct err *e)
 {
     if (!w->zstd)
-        return flush(w, e);
-    if (!w->in_frame)
-        return true;
+        return flush(w, &w->text, e);
+    bool ok = !w->in_frame || hand_over(w, ZSTD_e_end, e);
     w->in_frame = false;
     w->frame_bytes = 0;
-    return compress(w, STR(""), ZSTD_e_end, e);
+    return ok && collect(w, e);
 }
 
 bool writer_end(struct writer *w, struct err *e)
@@ -167,7 +206,7 @@ bool writer_end(struct writer *w, struct err *e)
                (unsigned long long)XXH3_64bits_digest(w->sum));
     put_mark(w, STREAM_TAIL_TAG, buf_str(&json));
     buf_free(&json);
-    return flush(w, e);
+    return flush(w, &w->text, e);
 }
 
 bool writer_commit(struct writer *w, struct err *e)
@@ -252,7 +291,7 @@ struct writer *writer_resume(const struct writer_options *o, struct str head,
     struct outfile *out = outfile_resume(o->path, &left, e);
     if (!out)
         return NULL;
-    struct writer *w = writer_new(out, false, false, e);
+    struct writer *w = writer_new(out, o, false, e);
     if (!w) {
         outfile_suspend(out);
         return NULL;
@@ -261,19 +300,19 @@ struct writer *writer_resume(const struct writer_options *o, struct str head,
     w->marked = true;
     size_t at = 0;
     bool ok = true;
-    if (left >= w->pending.n) {
+    if (left >= w->text.n) {
         void *map = mmap(NULL, left, PROT_READ, MAP_PRIVATE, outfile_fd(out), 0);
         ok = map != MAP_FAILED ||
              err_sys(e, ERR_IO, "%s: what an earlier run left cannot be mapped", o->path);
-        if (ok && memcmp(map, w->pending.p, w->pending.n) == 0)
-            at = keep_frames(w, map, w->pending.n, left, kept, arg);
+        if (ok && memcmp(map, w->text.p, w->text.n) == 0)
+            at = keep_frames(w, map, w->text.n, left, kept, arg);
         if (ok)
             munmap(map, left);
     }
     ok = ok && outfile_truncate(out, at, e);
     if (ok && at == 0)
-        ok = flush(w, e);
-    buf_reset(&w->pending);
+        ok = flush(w, &w->text, e);
+    buf_reset(&w->text);
     *records = w->records;
     if (!ok) {
         writer_suspend(w);

@@ -20,6 +20,7 @@ struct writer_options {
     const char *path;   /* NULL or "-": standard output */
     bool plain;         /* also the default when the output is a terminal */
     bool line_buffered; /* every line leaves at once (plain or flushed zstd) */
+    bool aside;         /* compresses on a thread of its own: the same bytes */
 };
 
 struct writer *writer_open(const struct writer_options *o, struct err *e) MUST_CHECK;

@@ -95,7 +95,7 @@ bool cat_repair(const struct cat_options *o, char *const *files, struct err *e)
 {
     struct repair p = {0};
     struct buf options = {0};
-    struct writer_options w = {o->io.out, o->io.plain, false};
+    struct writer_options w = {.path = o->io.out, .plain = o->io.plain};
     char *standard_input[] = {(char[]){"-"}, NULL};
     files = files[0] ? files : standard_input;
     opt_canonical(o->opts, &options);

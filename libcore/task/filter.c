@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_PER_THREAD = 32, BATCH_BYTES = 16 << 20 };
+enum { BATCH_PER_THREAD = 32, BATCH_BYTES = 1 << 20 }; /* so few that a batch stays in the cache */
 
 struct slot {
     struct filter_item item;
@@ -149,10 +149,11 @@ static bool open_all(struct run *r, char *const *files, struct err *e)
     buf_free(&options);
     if (!(r->in = reader_open(files, e)) || !(r->pool = pool_open(f->io.threads, e)))
         return false;
-    struct writer_options out = {f->io.out, f->io.plain, f->io.line_buffered};
+    struct writer_options out = {f->io.out, f->io.plain, f->io.line_buffered,
+                                 pool_size(r->pool) > 1};
     if (!f->sink && !(r->out = writer_open(&out, e)))
         return false;
-    struct writer_options reject = {f->io.reject, true, false};
+    struct writer_options reject = {.path = f->io.reject, .plain = true};
     if (f->io.reject && !(r->reject = writer_open(&reject, e)))
         return false;
     size_t threads = pool_size(r->pool);

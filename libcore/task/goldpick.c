@@ -397,7 +397,7 @@ bool goldpick_run(const struct goldpick_options *o, char *const *files,
                        .after = after,
                        .segment = segment,
                        .sink = true};
-    struct writer_options wo = {o->io.out, o->io.plain, false};
+    struct writer_options wo = {.path = o->io.out, .plain = o->io.plain};
     *counts = (struct goldpick_counts){0};
     if (o->by == PICK_LIKELIEST)
         f.io.threads = 1; /* the engine has its own */

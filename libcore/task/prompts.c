@@ -105,7 +105,7 @@ static bool collect(struct pick *picks, uint64_t n, char *const *files, struct a
 
 static bool put(const struct prompts_options *o, const struct pick *picks, struct err *e)
 {
-    struct writer_options wo = {o->out, o->plain, false};
+    struct writer_options wo = {.path = o->out, .plain = o->plain};
     struct buf options = {0}, line = {0}, head = {0};
     opt_canonical(o->opts, &options);
     provenance_line(&line, log_program(), buf_str(&options), STR(""));

@@ -108,7 +108,7 @@ static bool open_model(struct rollout *r, struct err *e)
 static bool open_all(struct rollout *r, char *const *files, struct err *e)
 {
     const struct rollout_options *o = r->o;
-    const struct writer_options reject = {o->reject, true, false};
+    const struct writer_options reject = {.path = o->reject, .plain = true};
     r->gen = o->gen;
     r->replay = STR_NONE;
     return (r->prompter = prompter_open(o->model, &o->prompter, e)) && open_model(r, e) &&
@@ -139,7 +139,7 @@ static void keep_line(void *arg, struct str line)
 static bool open_output(struct rollout *r, struct err *e)
 {
     const struct rollout_options *o = r->o;
-    const struct writer_options wo = {o->out, o->plain, false};
+    const struct writer_options wo = {.path = o->out, .plain = o->plain};
     uint64_t records;
     r->resumable = o->out && !o->plain && strcmp(o->out, "-") != 0;
     if (!r->resumable)
@@ -155,7 +155,7 @@ static bool open_output(struct rollout *r, struct err *e)
  * have been read so far first. */
 static bool start_over(struct rollout *r, struct err *e)
 {
-    const struct writer_options wo = {r->o->out, r->o->plain, false};
+    const struct writer_options wo = {.path = r->o->out, .plain = r->o->plain};
     log_info("what a killed run left is of other prompts: it is dropped");
     writer_discard(r->out);
     *r->counts = (struct rollout_counts){.rejected = r->counts->rejected};

@@ -20,7 +20,7 @@ static struct str head(void)
 static void write_lines(int from, int to, bool marked)
 {
     struct err e = ERR_NONE;
-    struct writer_options o = {path, false, false};
+    struct writer_options o = {.path = path};
     struct writer *w = writer_open(&o, &e);
     CHECK(w && writer_begin(w, marked ? head() : STR(""), &e));
     for (int i = from; i < to; i++) {
@@ -143,7 +143,7 @@ static void a_killed_run_is_resumed(void)
         spill(part, want, at);
         unlink(path);
         uint64_t records;
-        struct writer_options o = {path, false, false};
+        struct writer_options o = {.path = path};
         struct writer *w = writer_resume(&o, head(), NULL, NULL, &records, &e);
         CHECK(w && records % 4 == 0 && records <= 40);
         for (int i = (int)records; w && i < 40; i++) {
