@@ -11,7 +11,12 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-enum { LEVEL = 1, PLAIN_BUFFER = 1 << 16, CHUNK = 1 << 18 };
+enum {
+    LEVEL = 1,
+    PLAIN_BUFFER = 1 << 16,
+    CHUNK = 1 << 18,       /* text that is compressed at a time: it stays in the cache */
+    CHUNK_ASIDE = 1 << 20, /* with a thread: a batch of filter.c, so that neither waits */
+};
 
 /* A piece of text on its way into the stream; touched by one thread at a time. */
 struct chunk {
@@ -40,22 +45,31 @@ static bool flush(struct writer *w, struct buf *b, struct err *e)
     return ok;
 }
 
+/* One directive, until zstd has done what it says. */
+static bool press(struct chunk *c, ZSTD_inBuffer *in, ZSTD_EndDirective how)
+{
+    for (;;) {
+        buf_reserve(&c->packed, ZSTD_CStreamOutSize());
+        ZSTD_outBuffer out = {c->packed.p + c->packed.n, c->packed.cap - c->packed.n, 0};
+        size_t left = ZSTD_compressStream2(c->zstd, &out, in, how);
+        c->packed.n += out.pos;
+        if (ZSTD_isError(left)) {
+            c->error = left;
+            return false;
+        }
+        if (how == ZSTD_e_continue ? in->pos == in->size : left == 0)
+            return true;
+    }
+}
+
+/* The text first and its end apart: a frame that comes with its end at once would be another one,
+ * and the bytes must not depend on where the pieces end. */
 static void compress(void *arg)
 {
     struct chunk *c = arg;
     ZSTD_inBuffer in = {c->text.p, c->text.n, 0};
-    for (size_t left = 1; left || in.pos < in.size;) {
-        buf_reserve(&c->packed, ZSTD_CStreamOutSize());
-        ZSTD_outBuffer out = {c->packed.p + c->packed.n, c->packed.cap - c->packed.n, 0};
-        left = ZSTD_compressStream2(c->zstd, &out, &in, c->how);
-        c->packed.n += out.pos;
-        if (ZSTD_isError(left)) {
-            c->error = left;
-            return;
-        }
-        if (c->how == ZSTD_e_continue)
-            left = 0; /* what zstd holds back may stay there */
-    }
+    if (press(c, &in, ZSTD_e_continue) && c->how != ZSTD_e_continue)
+        press(c, &in, c->how);
 }
 
 /* Writes what has been compressed. */
@@ -182,7 +196,7 @@ bool writer_line(struct writer *w, struct str line, struct err *e)
     }
     if (w->line_buffered)
         return hand_over(w, ZSTD_e_flush, e) && collect(w, e);
-    return w->text.n < CHUNK || hand_over(w, ZSTD_e_continue, e);
+    return w->text.n < (w->aside ? CHUNK_ASIDE : CHUNK) || hand_over(w, ZSTD_e_continue, e);
 }
 
 bool writer_frame(struct writer *w, struct err *e)

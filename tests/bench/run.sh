@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Runs the benchmarks: tests/bench/run.sh [NAME ...]     (default: all; "pipeline" is the programs' own)
+# Runs the benchmarks: tests/bench/run.sh [NAME ...]     (default: all; "pipeline" and "stream" are the programs' own)
 # Reads B (the build folder) and DATA.  Figures only; no test depends on them.
 set -u
 cd "$(dirname "$0")/../.." || exit 71
 export B=${B:-build/release} DATA=${DATA:-../shared/data}
 names=$*
 if [ -z "$names" ]; then
-    names=pipeline
+    names="pipeline stream"
     for f in tests/bench/bench_*.c; do
         f=${f##*/bench_}
-        names="$names ${f%.c}"
+        [ "$f" = stream.c ] || names="$names ${f%.c}"
     done
 fi
 work=$(mktemp -d) || exit 71
@@ -44,9 +44,55 @@ pipeline() {
     fi
 }
 
+rollouts() { # rollouts N: N judged groups of 8 responses of about 300 tokens, 53 KB each
+    awk -v n="$1" 'BEGIN {
+        srand(1)
+        for (g = 0; g < n; g++) {
+            printf "{\"id\":\"p%d\",\"prompt\":\"what is it?\",\"answer\":\"7\",\"responses\":[", g
+            for (k = 0; k < 8; k++) {
+                tokens = logprobs = text = ""
+                m = 240 + int(rand() * 120)
+                for (t = 0; t < m; t++) {
+                    c = t ? "," : ""
+                    tokens = tokens c int(rand() * 151936)
+                    logprobs = logprobs c sprintf("%.8g", log(rand() + 1e-9))
+                    text = text (t ? " " : "") "word"
+                }
+                r = rand() < 0.4
+                printf "%s{\"text\":\"%s\",\"tokens\":[%s],\"logprobs\":[%s],\"finish\":\"stop\",\"source\":\"policy\",\"verdict\":\"%s\",\"reward\":%d}",
+                       k ? "," : "", text, tokens, logprobs, r ? "correct" : "wrong", r
+            }
+            print "]}"
+        }
+    }'
+}
+
+cpu() { # cpu COMMAND: its user and system seconds, the median of five
+    local TIMEFORMAT='%U %S' _
+    for _ in 1 2 3 4 5; do
+        { time bash -c "$1" > "$work/out"; } 2>&1 | awk '{print $1 + $2}'
+    done | sort -n | sed -n 3p
+}
+
+stream() {
+    local mb ours peer
+    rollouts 600 > "$work/groups"
+    zstd -q -1 -f "$work/groups" -o "$work/groups.zst"
+    mb=$(stat -c %s "$work/groups" | awk '{print $1 / 1e6}')
+    line() { awk -v n="$1" -v mb="$mb" -v s="$2" -v o="$3" 'BEGIN {printf "%-44s %8.1f MB per CPU second; ours is %.2f times as fast\n", n, mb / s, s / o}'; }
+    ours=$(cpu "$B/gcpo-advantage -q -j 1 --plain $work/groups")
+    line "gcpo-advantage, plain" "$ours" "$ours"
+    for peer in "jq -c ." "$B/tests/bench/bench_stream"; do
+        line "${peer/*bench_stream/cJSON parse and print}" "$(cpu "$peer $work/groups")" "$ours"
+    done
+    ours=$(cpu "$B/gcpo-advantage -q -j 1 $work/groups.zst")
+    line "gcpo-advantage, zstd in and out" "$ours" "$ours"
+    line "zstd -dc | zstd -1" "$(cpu "zstd -dcq $work/groups.zst | zstd -1q")" "$ours"
+}
+
 for n in $names; do
-    if [ "$n" = pipeline ]; then
-        pipeline
+    if [ "$n" = pipeline ] || [ "$n" = stream ]; then
+        "$n"
     else
         "$B/tests/bench/bench_$n" || echo "bench_$n ended with status $?"
     fi

@@ -183,6 +183,33 @@ static void pool_runs_every_task_once(void)
     }
 }
 
+/* What is looked at eight bytes at a time, at every offset. */
+static void json_at_every_offset(void)
+{
+    for (int n = 1; n < 40; n++) {
+        struct err e = ERR_NONE;
+        struct buf b = {0};
+        struct str v, item;
+        buf_puts(&b, "[");
+        for (int k = 0; k < n; k++)
+            buf_putc(&b, (char)('1' + k % 9));
+        size_t digits = b.n;
+        buf_puts(&b, ",[-0.5e3,[{\"]\":\"}\\\"\"}],null],\"");
+        for (int k = 0; k < n; k++)
+            buf_puts(&b, k % 3 ? "a" : "\xC3\xA9");
+        buf_puts(&b, "[\",true]");
+        CHECK(json_check(buf_str(&b), &v, &e) && json_count(v) == 4);
+        struct json_iter it = json_iter(v);
+        CHECK(json_next(&it, NULL, &item) && item.n == (size_t)n);
+        CHECK(json_next(&it, NULL, &item) && json_count(item) == 3 && item.n == 27);
+        CHECK(json_next(&it, NULL, &item) && json_type(item) == JSON_STRING);
+        CHECK(json_next(&it, NULL, &item) && str_is(item, "true") && !json_next(&it, NULL, &item));
+        b.p[digits - 1] = 'x';
+        CHECK(!json_check(buf_str(&b), &v, &e) && e.status == ERR_DATA);
+        buf_free(&b);
+    }
+}
+
 int main(void)
 {
     static const struct test t[] = {
@@ -191,6 +218,7 @@ int main(void)
         {"json accepts and refuses", json_accepts_and_refuses},
         {"json finds double keys in large objects", json_finds_double_keys_in_large_objects},
         {"json walks and decodes", json_walks},
+        {"json at every offset", json_at_every_offset},
         {"utf-8 replaces maximal invalid parts", utf8_replaces_maximal_parts},
         {"arena grows and resets", arena_grows_and_resets},
         {"pool runs every task once", pool_runs_every_task_once},

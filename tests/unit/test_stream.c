@@ -1,5 +1,6 @@
 /* test_stream.c - segments, marks, truncation at every byte, resuming, records. */
 #include "../tap.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "stream/provenance.h"
 #include "stream/reader.h"
@@ -159,6 +160,32 @@ static void a_killed_run_is_resumed(void)
     }
 }
 
+/* Three frames and a piece of one, in pieces that end anywhere. */
+static void compression_aside_gives_the_same_bytes(void)
+{
+    enum { LINES = 3300, WIDTH = 4001 };
+    struct buf seen[2] = {{0}, {0}};
+    char *line = xmalloc(WIDTH);
+    for (int aside = 0; aside < 2; aside++) {
+        struct err e = ERR_NONE;
+        struct writer_options o = {.path = path, .aside = aside == 1};
+        struct writer *w = writer_open(&o, &e);
+        uint32_t x = 1;
+        CHECK(w && writer_begin(w, head(), &e));
+        for (size_t i = 0; i < LINES; i++) {
+            for (size_t k = 0; k < WIDTH; k++)
+                line[k] = (char)('0' + ((x = x * 1664525 + 1013904223) >> 28) % 10);
+            CHECK(writer_line(w, (struct str){line, WIDTH - i % 7}, &e));
+        }
+        CHECK(writer_end(w, &e) && writer_commit(w, &e));
+        CHECK(file_read(path, 64 << 20, &seen[aside], &e));
+    }
+    CHECK(seen[0].n > 1000 && str_eq(buf_str(&seen[0]), buf_str(&seen[1])));
+    free(line);
+    buf_free(&seen[0]);
+    buf_free(&seen[1]);
+}
+
 static void records_keep_what_they_do_not_know(void)
 {
     struct arena a = {0};
@@ -219,6 +246,7 @@ int main(void)
         {"segments concatenate", segments_concatenate},
         {"plain text reads", plain_text_reads},
         {"a killed run is resumed", a_killed_run_is_resumed},
+        {"compression aside gives the same bytes", compression_aside_gives_the_same_bytes},
         {"records keep what they do not know", records_keep_what_they_do_not_know},
         {"heads grow by a line", heads_grow_by_a_line},
     };
