@@ -1,6 +1,6 @@
 # r1.mk - the whole run: DeepSeek-R1-Distill-Qwen-1.5B on GSM8K or DAPO-Math-17k, from the raw data to the table.
 #
-#   make -f pipelines/r1.mk -n                                          what it will take: time, disk, memory; nothing is done
+#   make -f pipelines/r1.mk -n          (or: plan)                      what it will take: time, disk, memory; nothing is done
 #   make -f pipelines/r1.mk R1=runs/r1 MODEL=DeepSeek-R1-Distill-Qwen-1.5B TRAIN=train.jsonl TEST=aime24.jsonl
 #
 #   MODEL     the checkpoint's folder
@@ -74,11 +74,16 @@ HERE_SCORE  ?=
 
 rollout = --suffix '$(SUFFIX)'$(if $(CHAT), --chat $(CHAT))
 
-# A dry run prints the plan and nothing else.
+# A dry run prints the plan and nothing else (see below).
 dry := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 .PHONY: r1
-r1: $(if $(dry),plan,$(R1)/table.tsv)
-	$(if $(dry),,@cat $(R1)/table.tsv)
+ifneq ($(dry),)
+MAKEFLAGS += --silent
+r1 plan: ;
+else
+r1: $(R1)/table.tsv
+	@cat $(R1)/table.tsv
+endif
 
 # ---- the plan ----
 
@@ -86,8 +91,10 @@ r1: $(if $(dry),plan,$(R1)/table.tsv)
 config := $(or $(wildcard $(MODEL)/config.json),$(HERE)/r1-config.json)
 
 .PHONY: plan
+ifeq ($(dry),)
 plan:
-	+@$(plan)
+	@$(plan)
+endif
 
 plan = here=$$($(measured)); jq -rn --slurpfile config '$(config)' --argjson here "$$here" \
     --argjson o '{"steps": $(STEPS), "n": $(N), "per_step": $(PER_STEP), "max_tokens": $(MAX_TOKENS), "mean_tokens": $(MEAN_TOKENS), \
@@ -104,15 +111,22 @@ measure  = dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
     gcpo-model info --plan --json -n 8 --max-tokens 32 "$$dir/m" | jq -c '{sample: .sample_tokens_per_s, score: .score_tokens_per_s}'
 measured = $(if $(HERE_SAMPLE),$(given),$(measure))
 
+ifneq ($(dry),)
+file := $(shell mktemp)
+$(shell { $(plan); } > $(file))
+$(info $(file < $(file)))
+$(shell rm -f $(file))
+endif
+
 $(R1)/plan.txt:
 	@mkdir -p $(@D)
-	+@{ $(plan); } > $@.part
+	@{ $(plan); } > $@.part
 	@mv $@.part $@
 	@cat $@
 
 # ---- data ----
 
-ifeq ($(dry),)
+ifeq ($(dry)$(filter plan,$(MAKECMDGOALS)),)
 $(call need,MODEL,the checkpoint)
 $(call need,TRAIN,the problems to train on)
 $(call need,TEST,the problems to test on)

@@ -6,9 +6,11 @@ setup() { load helpers; cd "$T" || return 1; }
 r1() { make -s -f "$ROOT/pipelines/r1.mk" "$@"; }
 
 @test "make -n prints a plan whose numbers follow from the model's shape and the rates in it; nothing else is done" {
-    run r1 -n HERE_SAMPLE=900 HERE_SCORE=1500 R1=nothing
+    run make -n -f "$ROOT/pipelines/r1.mk" HERE_SAMPLE=900 HERE_SCORE=1500 R1=nothing
     [ "$status" -eq 0 ]
     [ ! -e nothing ]
+    [ "${lines[0]}" = model ]
+    [[ "${lines[-1]}" == "  records "* ]]
     echo "$output" > plan
     cat plan
     python3 - plan <<'PY'

@@ -228,7 +228,8 @@ static void print_fates(const struct goldsums *s, bool limits_checked, struct bu
 void goldsums_print(const struct goldsums *s, bool limits_checked, struct buf *out)
 {
     print_shares(s, out);
-    print_lengths(s, out);
+    if (s->golds)
+        print_lengths(s, out);
     print_fates(s, limits_checked, out);
     struct buf warnings = {0};
     put_warnings(s, false, &warnings);
