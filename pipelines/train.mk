@@ -61,11 +61,14 @@ FIXED := FROM MODEL PROMPTS PROMPTS_FILTER RATES N PER_STEP MAX_TOKENS TEMPERATU
 self  := $(MAKE) -f $(firstword $(MAKEFILE_LIST))
 stops := $(strip $(STOP_MEAN)$(STOP_PATIENCE)$(STOP_ENTROPY)$(STOP_LENGTH)$(STOP_WRONG))
 
+# The parameters are looked at under the lock too, by a make of their own.
 .PHONY: train
-train: $(RUN)/params.ok
-	+@exec 9>>'$(RUN)/.lock'; \
-	flock -n 9 || { echo "train.mk: $(RUN) is in use by process $$(cat '$(RUN)/.lock')" >&2; exit 73; }; \
+train:
+	+@mkdir -p '$(RUN)'; exec 9>>'$(RUN)/.lock'; \
+	flock -n 9 || { for i in 1 2 3 4 5; do [ ! -s '$(RUN)/.lock' ] || break; sleep 0.1; done; \
+	    echo "train.mk: $(RUN) is in use by process $$(cat '$(RUN)/.lock')" >&2; exit 73; }; \
 	echo $$PPID > '$(RUN)/.lock'; \
+	$(self) '$(RUN)/params.ok'; \
 	rm -f '$(RUN)/stopped'; \
 	$(if $(stops),$(stepwise),$(self) steps)
 
