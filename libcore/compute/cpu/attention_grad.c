@@ -99,14 +99,12 @@ static void load_rows(const struct job *j, struct tile *x, size_t at, size_t row
         }
 }
 
-static const float *plain_block(const struct tile *x, size_t element, size_t n)
+static const float *plain_block(struct cpu *c, const struct tile *x, size_t element, size_t n)
 {
     const struct kv *kv = x->t.kv;
     if (kv->type == ELEM_F32)
         return kv_at(kv, element);
-    const uint16_t *from = kv_at(kv, element);
-    for (size_t i = 0; i < n; i++)
-        x->plain[i] = from_bf16(from[i]);
+    c->k->widen_panel(x->plain, kv_at(kv, element), n / PANEL);
     return x->plain;
 }
 
@@ -115,7 +113,7 @@ static void turn_values(struct cpu *c, const struct tile *x, int32_t page)
 {
     const struct kv *kv = x->t.kv;
     const float *v =
-        plain_block(x, kv_values(kv, x->t.layer, page, x->t.kv_head), OPS_KV_BLOCK * kv->dim);
+        plain_block(c, x, kv_values(kv, x->t.layer, page, x->t.kv_head), OPS_KV_BLOCK * kv->dim);
     for (size_t key = 0; key < OPS_KV_BLOCK; key += PANEL)
         for (size_t d = 0; d < kv->d; d += PANEL)
             c->k->pack_rows(x->turned + (key / PANEL * kv->d + d) * PANEL,
@@ -128,7 +126,7 @@ static void turn_keys(struct cpu *c, const struct tile *x, int32_t page)
 {
     const struct kv *kv = x->t.kv;
     const float *k =
-        plain_block(x, kv_keys(kv, x->t.layer, page, x->t.kv_head), OPS_KV_BLOCK * kv->d);
+        plain_block(c, x, kv_keys(kv, x->t.layer, page, x->t.kv_head), OPS_KV_BLOCK * kv->d);
     for (size_t key = 0; key < OPS_KV_BLOCK; key += PANEL)
         for (size_t d = 0; d < kv->d; d += PANEL)
             c->k->pack_rows(x->keys + (d / PANEL * OPS_KV_BLOCK + key) * PANEL,

@@ -5,13 +5,13 @@
  * cannot be seen in the result. */
 
 #if defined(SIMD_AVX512)
-enum { TILE_ROWS = 12 };
+enum { TILE_ROWS = 12, UNROLL = 1 };
 static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 8, 8, 6, 6, 4, 4, 3, 3, 2, 2, 2, 2};
 #elif defined(SIMD_AVX2)
-enum { TILE_ROWS = 6 };
+enum { TILE_ROWS = 6, UNROLL = 4 };
 static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 4, 3, 2, 1, 1, 1};
 #else
-enum { TILE_ROWS = 4 };
+enum { TILE_ROWS = 4, UNROLL = 1 };
 static const unsigned char tile_panels[TILE_ROWS + 1] = {0, 2, 1, 1, 1};
 #endif
 
@@ -24,7 +24,7 @@ INLINE size_t tile_height(size_t n_panels)
     return n_panels == 2 ? 12 : n_panels % 3 && n_panels % 4 == 0 ? 6 : 8;
 }
 
-enum { AHEAD = 32 }; /* steps of k */
+enum { AHEAD = 32, CACHE_LINE = 64 }; /* steps of k; bytes */
 
 /* The tile at (i, j); `width` valid columns in its last panel. */
 struct tile_at {
@@ -83,7 +83,7 @@ INLINE void tile_end(const struct gemm *g, const struct tile_at *t, v16 (*acc)[8
 
 INLINE v16 panel_load(const void *p, const enum panels kind)
 {
-    return kind == PANELS_BF16 ? v16_load_bf16(p) : v16_load(p);
+    return kind == PANELS_BF16 ? v16_load_panel(p) : v16_load(p);
 }
 
 INLINE v16 link_chain(v16 x, v16 w, v16 acc, const enum panels kind)
@@ -91,7 +91,67 @@ INLINE v16 link_chain(v16 x, v16 w, v16 acc, const enum panels kind)
     return kind == PANELS_PAIRS ? v16_dot(x, w, acc) : v16_fma(x, w, acc);
 }
 
-/* Rows are addressed from every fourth one, so that few registers hold pointers. */
+/* Where a tile reads: rows are addressed from every fourth one, so that few registers hold pointers. */
+struct tile_source {
+    const float *a0, *a4, *a8; /* pairs are as wide as floats */
+    const char *b;
+};
+
+/* Link number `u` of the unrolled chains. */
+INLINE void tile_link(const struct tile_source *s, v16 (*acc)[8], const size_t u, size_t row,
+                      size_t step, size_t panel, const int rows, const int panels,
+                      const enum panels kind)
+{
+    const size_t line = PANEL * (kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float));
+    const size_t row3 = 3 * row;
+    v16 w[8];
+#pragma GCC unroll 8
+    for (int p = 0; p < panels; p++)
+        w[p] = panel_load(s->b + (size_t)p * panel + u * line, kind);
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++) {
+        const float *a = (r < 4 ? s->a0 : r < 8 ? s->a4 : s->a8) + u * step;
+        v16 x = v16_set(a[r % 4 == 3 ? row3 : (size_t)(r % 4) * row]);
+#pragma GCC unroll 8
+        for (int p = 0; p < panels; p++)
+            acc[r][p] = link_chain(x, w[p], acc[r][p], kind);
+    }
+}
+
+/* The chains over all of k.  Weights come from memory in decoding, and the hardware alone does not
+ * fetch enough ahead; only the first tile of a panel needs it, and a low tile is all loads already. */
+INLINE void tile_chains(const struct gemm *g, struct tile_source s, v16 (*acc)[8], bool fetch,
+                        const size_t step, const int rows, const int panels,
+                        const enum panels kind)
+{
+    const size_t size = kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float);
+    const size_t row = g->a_row, panel = g->b_panel * size, line = PANEL * size;
+    size_t k = g->k;
+    for (; k >= UNROLL; k -= UNROLL) {
+        if (fetch) {
+#pragma GCC unroll 8
+            for (int p = 0; p < panels; p++)
+#pragma GCC unroll 4
+                for (size_t at = 0; at < UNROLL * line; at += CACHE_LINE)
+                    __builtin_prefetch(s.b + (size_t)p * panel + AHEAD * line + at);
+        }
+#pragma GCC unroll 4
+        for (size_t u = 0; u < UNROLL; u++)
+            tile_link(&s, acc, u, row, step, panel, rows, panels, kind);
+        s.a0 += UNROLL * step;
+        s.a4 += UNROLL * step;
+        s.a8 += UNROLL * step;
+        s.b += UNROLL * line;
+    }
+    for (; k; k--) {
+        tile_link(&s, acc, 0, row, step, panel, rows, panels, kind);
+        s.a0 += step;
+        s.a4 += step;
+        s.a8 += step;
+        s.b += line;
+    }
+}
+
 INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, const int panels,
                  const enum panels kind)
 {
@@ -103,37 +163,16 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
             for (int p = 0; p < panels; p++)
                 __builtin_prefetch(at + (size_t)r * g->residual_row + p * PANEL);
     }
-    const size_t row = g->a_row, row3 = 3 * row, step = g->a_k;
-    const float *a0 = (const float *)g->a + t->i * row; /* pairs are as wide as floats */
-    const float *a4 = a0 + (rows > 4 ? 4 * row : 0), *a8 = a0 + (rows > 8 ? 8 * row : 0);
     const size_t size = kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float);
-    const size_t panel = g->b_panel * size, line = PANEL * size;
-    const char *b = (const char *)g->b + t->j / PANEL * panel;
-    for (size_t k = g->k; k; k--) {
-        v16 w[8];
-#pragma GCC unroll 8
-        for (int p = 0; p < panels; p++)
-            w[p] = panel_load(b + (size_t)p * panel, kind);
-        /* Weights come from memory in decoding, and the hardware alone does not fetch enough
-         * ahead; but a low tile is all loads already. */
-        if (kind == PANELS_F32 ? rows > 4 : rows > 1) {
-#pragma GCC unroll 8
-            for (int p = 0; p < panels; p++)
-                __builtin_prefetch(b + (size_t)p * panel + AHEAD * line);
-        }
-#pragma GCC unroll 12
-        for (int r = 0; r < rows; r++) {
-            const float *a = r < 4 ? a0 : r < 8 ? a4 : a8;
-            v16 x = v16_set(a[r % 4 == 3 ? row3 : (size_t)(r % 4) * row]);
-#pragma GCC unroll 8
-            for (int p = 0; p < panels; p++)
-                acc[r][p] = link_chain(x, w[p], acc[r][p], kind);
-        }
-        a0 += step;
-        a4 += step;
-        a8 += step;
-        b += line;
-    }
+    const float *a = (const float *)g->a + t->i * g->a_row;
+    const struct tile_source s = {a, a + (rows > 4 ? 4 * g->a_row : 0),
+                                  a + (rows > 8 ? 8 * g->a_row : 0),
+                                  (const char *)g->b + t->j / PANEL * g->b_panel * size};
+    const bool fetch = t->i == 0 && (kind == PANELS_F32 ? rows > 4 : rows > 1);
+    if (UNROLL > 1 && g->a_k == 1)
+        tile_chains(g, s, acc, fetch, 1, rows, panels, kind);
+    else
+        tile_chains(g, s, acc, fetch, g->a_k, rows, panels, kind);
     if (t->width == PANEL && !g->bias && !g->residual)
         tile_end_plain(g, t, acc, rows, panels);
     else
@@ -145,10 +184,14 @@ INLINE void tile(const struct gemm *g, const struct tile_at *t, const int rows, 
     {                                                                                              \
         tile(g, t, rows, panels, kind);                                                            \
     }
-#define TILE(rows, panels)                                                                         \
+#if defined(SIMD_DOT)
+#define TILE(rows, panels) TILE_PLAIN(rows, panels) TILE_OF(tile_pairs, PANELS_PAIRS, rows, panels)
+#else
+#define TILE(rows, panels) TILE_PLAIN(rows, panels)
+#endif
+#define TILE_PLAIN(rows, panels)                                                                   \
     TILE_OF(tile_f32, PANELS_F32, rows, panels)                                                    \
-    TILE_OF(tile_bf16, PANELS_BF16, rows, panels)                                                  \
-    TILE_OF(tile_pairs, PANELS_PAIRS, rows, panels)
+    TILE_OF(tile_bf16, PANELS_BF16, rows, panels)
 #define F(rows, panels) tile_f32_##rows##x##panels
 #define H(rows, panels) tile_bf16_##rows##x##panels
 #define P(rows, panels) tile_pairs_##rows##x##panels
@@ -186,10 +229,15 @@ TILE(1, 1) TILE(1, 2) TILE(2, 1) TILE(3, 1) TILE(4, 1)
 
     static tile_fn *const tiles_f32[TILE_ROWS + 1][8] = TILES(F);
 static tile_fn *const tiles_bf16[TILE_ROWS + 1][8] = TILES(H);
+#if defined(SIMD_DOT)
 static tile_fn *const tiles_pairs[TILE_ROWS + 1][8] = TILES(P);
+#else
+TILE_OF(tile_pairs, PANELS_PAIRS, 1, 1)
+#endif
 
 #undef TILES
 #undef TILE
+#undef TILE_PLAIN
 #undef TILE_OF
 #undef F
 #undef H
@@ -230,9 +278,16 @@ static void gemm_bf16(const struct gemm *g)
     gemm_tiles(g, tiles_bf16);
 }
 
+/* Emulated dot products, which are for tests only, are not worth many tiles. */
 static void gemm_pairs(const struct gemm *g)
 {
+#if defined(SIMD_DOT)
     gemm_tiles(g, tiles_pairs);
+#else
+    for (size_t j = 0; j < g->n; j += PANEL)
+        for (size_t i = 0; i < g->m; i++)
+            tile_pairs_1x1(g, &(struct tile_at){i, j, g->n - j < PANEL ? g->n - j : PANEL});
+#endif
 }
 
 /* As many independent chains as hide the latency, `rounds` links each. */
@@ -245,10 +300,14 @@ INLINE double chains_peak(size_t rounds, float *sink, const enum panels kind)
 #else
     enum { CHAINS = 1 };
 #endif
+    /* Every lane begins elsewhere: the halves of a vector must not be one computation. */
+    float start[CHAINS + PANEL];
+    for (int i = 0; i < CHAINS + PANEL; i++)
+        start[i] = *sink * (float)i;
     v16 a[CHAINS], x = v16_set(*sink), y = v16_set(0.5f);
 #pragma GCC unroll 24
     for (int i = 0; i < CHAINS; i++)
-        a[i] = v16_set((float)i);
+        a[i] = v16_load(start + i);
     for (size_t r = 0; r < rounds; r++)
 #pragma GCC unroll 24
         for (int i = 0; i < CHAINS; i++)

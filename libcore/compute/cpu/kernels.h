@@ -12,6 +12,13 @@
 
 enum { PANEL = 16 }; /* outputs that stand side by side in a packed matrix */
 
+/* Of a row of a panel of bf16, where output j stands: outputs 0 and 8 first, then 1 and 9, ..., so that
+ * AVX2 widens sixteen of them by a shift and a mask. */
+static inline size_t panel_place(size_t j)
+{
+    return j % 8 * 2 + j / 8;
+}
+
 /* What a panel's elements are.  A pair is two bf16 of neighbouring k, the even one in the low half of
  * 32 bits; then the other side of the product is pairs as well, and k counts pairs. */
 enum panels { PANELS_F32, PANELS_BF16, PANELS_PAIRS, N_PANELS };
@@ -76,6 +83,9 @@ struct kernels {
                         size_t n);
     void (*add)(float *y, const float *x, size_t n); /* y += x */
     void (*round_bf16)(uint16_t *y, const float *x, size_t n);
+    /* n rows of sixteen floats to rows of a panel of bf16, and back. */
+    void (*round_panel)(uint16_t *y, const float *x, size_t n);
+    void (*widen_panel)(float *y, const uint16_t *x, size_t n);
 
     void (*softmax_block)(const struct softmax_block *b);
     /* out = out / sum, rows of dim (a multiple of 16). */

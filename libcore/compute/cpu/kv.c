@@ -4,6 +4,7 @@
 #include "compute/elem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- pages ---- */
 
@@ -66,49 +67,71 @@ const void *kv_at(const struct kv *kv, size_t element)
 
 /* ---- writing ---- */
 
-static void put(const struct kv *kv, size_t element, float v)
+struct writing {
+    struct cpu *c;
+    const struct kv_write *a;
+};
+
+/* One key becomes a column of its panel. */
+static void put_key(const struct kv *kv, size_t panel, size_t column, const float *k)
 {
-    if (kv->type == ELEM_BF16)
-        ((uint16_t *)kv->data)[element] = to_bf16(v);
-    else
-        ((float *)kv->data)[element] = v;
+    if (kv->type == ELEM_BF16) {
+        uint16_t *to = (uint16_t *)kv->data + panel + panel_place(column);
+        for (size_t d = 0; d < kv->d; d++)
+            to[d * PANEL] = to_bf16(k[d]);
+    } else {
+        float *to = (float *)kv->data + panel + column;
+        for (size_t d = 0; d < kv->d; d++)
+            to[d * PANEL] = k[d];
+    }
 }
 
-static void write_row(const struct kv_write *a, const struct attn_seq *s, size_t r)
+/* One value becomes a row in each of its panels. */
+static void put_value(const struct kernels *k, const struct kv *kv, size_t element, const float *v)
 {
+    for (size_t d = 0; d < kv->d; d += PANEL, element += OPS_KV_BLOCK * PANEL) {
+        float row[PANEL] = {0};
+        memcpy(row, v + d, (kv->d - d < PANEL ? kv->d - d : PANEL) * sizeof *row);
+        if (kv->type == ELEM_BF16)
+            k->round_panel((uint16_t *)kv->data + element, row, 1);
+        else
+            memcpy((float *)kv->data + element, row, sizeof row);
+    }
+}
+
+static void write_row(const struct writing *w, const struct attn_seq *s, size_t r)
+{
+    const struct kv_write *a = w->a;
     const struct kv *kv = a->kv;
     size_t position = s->n_keys - s->n_rows + r, at = position % OPS_KV_BLOCK;
     const float *k = row_at(a->k, s->row + r), *v = row_at(a->v, s->row + r);
     for (size_t h = 0; h < kv->n_heads; h++) {
         size_t keys = kv_keys(kv, a->layer, s->pages[position / OPS_KV_BLOCK], h);
-        size_t values = keys + OPS_KV_BLOCK * kv->d;
-        keys += at / PANEL * kv->d * PANEL + at % PANEL;
-        for (size_t d = 0; d < kv->d; d++) {
-            put(kv, keys + d * PANEL, k[h * kv->d + d]);
-            put(kv, values + (d / PANEL * OPS_KV_BLOCK + at) * PANEL + d % PANEL, v[h * kv->d + d]);
-        }
+        put_key(kv, keys + at / PANEL * kv->d * PANEL, at % PANEL, k + h * kv->d);
+        put_value(w->c->k, kv, keys + OPS_KV_BLOCK * kv->d + at * PANEL, v + h * kv->d);
     }
 }
 
 static void write_items(void *arg, size_t first, size_t end, size_t worker)
 {
     (void)worker;
-    const struct kv_write *a = arg;
+    const struct writing *w = arg;
+    const struct kv_write *a = w->a;
     for (size_t i = first; i < end; i++) {
         const struct attn_item *item = &a->plan->items[i];
         for (size_t p = item->piece; p < item->piece + item->n_pieces; p++) {
             const struct attn_piece *piece = &a->plan->pieces[p];
             for (size_t r = 0; r < piece->n_rows; r++)
-                write_row(a, &a->plan->s.seqs[piece->seq], piece->row + r);
+                write_row(w, &a->plan->s.seqs[piece->seq], piece->row + r);
         }
     }
 }
 
 void cpu_kv_write(struct backend *b, const struct kv_write *a)
 {
-    struct kv_write copy = *a;
+    struct writing w = {cpu_of(b), a};
     size_t item = a->kv->n_heads * a->kv->d * a->plan->item_rows;
-    cpu_each(cpu_of(b), a->plan->n_items, 8192 / (item + 1) + 1, write_items, &copy);
+    cpu_each(w.c, a->plan->n_items, 8192 / (item + 1) + 1, write_items, &w);
 }
 
 /* ---- plans ---- */

@@ -116,6 +116,18 @@ static void round_bf16_row(uint16_t *y, const float *x, size_t n)
         y[i] = to_bf16(x[i]);
 }
 
+static void round_panel(uint16_t *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n * PANEL; i += PANEL)
+        v16_store_panel(y + i, v16_load(x + i));
+}
+
+static void widen_panel(float *y, const uint16_t *x, size_t n)
+{
+    for (size_t i = 0; i < n * PANEL; i += PANEL)
+        v16_store(y + i, v16_load_panel(x + i));
+}
+
 static void exp_row(float *y, const float *x, size_t n, float max, float scale)
 {
     EACH16(i, step, n)

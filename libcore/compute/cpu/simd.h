@@ -49,10 +49,12 @@ INLINE void v16_store_n(float *p, v16 a, size_t n)
 {
     _mm512_mask_storeu_ps(p, lanes(n), a);
 }
-INLINE v16 v16_load_bf16(const uint16_t *p)
+/* Sixteen bf16 in the order of panels (kernels.h): lane i < 8 beside lane i + 8. */
+INLINE v16 v16_load_panel(const uint16_t *p)
 {
-    __m512i w = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
+    __m512i w = _mm512_broadcast_i32x8(_mm256_loadu_si256((const void *)p));
+    w = _mm512_mask_slli_epi32(w, 0x00ff, w, 16);
+    return _mm512_castsi512_ps(_mm512_and_si512(w, _mm512_set1_epi32((int)0xffff0000)));
 }
 INLINE v16 v16_add(v16 a, v16 b)
 {
@@ -117,6 +119,14 @@ INLINE void v16_store_bf16(uint16_t *p, v16 a)
     __m512i u = _mm512_srli_epi32(bf16_bits(a), 16);
     _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16(u));
 }
+INLINE void v16_store_panel(uint16_t *p, v16 a)
+{
+    __m512i u = bf16_bits(a);
+    __m256i low = _mm256_srli_epi32(_mm512_castsi512_si256(u), 16);
+    __m256i high =
+        _mm256_and_si256(_mm512_extracti32x8_epi32(u, 1), _mm256_set1_epi32((int)0xffff0000));
+    _mm256_storeu_si256((void *)p, _mm256_or_si256(low, high));
+}
 /* Lanes of pairs: `even` in the low half, `odd` in the high one. */
 INLINE v16 v16_pair(v16 even, v16 odd)
 {
@@ -178,14 +188,11 @@ INLINE void v16_store_n(float *p, v16 a, size_t n)
     _mm256_maskstore_ps(p, lanes8(n, 0), a.lo);
     _mm256_maskstore_ps(p + 8, lanes8(n, 8), a.hi);
 }
-INLINE __m256 half_from_bf16(const uint16_t *p)
+INLINE v16 v16_load_panel(const uint16_t *p)
 {
-    __m256i w = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
-}
-INLINE v16 v16_load_bf16(const uint16_t *p)
-{
-    return (v16){half_from_bf16(p), half_from_bf16(p + 8)};
+    __m256i w = _mm256_loadu_si256((const void *)p), mask = _mm256_set1_epi32((int)0xffff0000);
+    return (v16){_mm256_castsi256_ps(_mm256_slli_epi32(w, 16)),
+                 _mm256_castsi256_ps(_mm256_and_si256(w, mask))};
 }
 #define LANEWISE2(name, op)                                                                        \
     INLINE v16 name(v16 a, v16 b)                                                                  \
@@ -253,6 +260,10 @@ INLINE __m256 half_pair(__m256 even, __m256 odd)
 INLINE v16 v16_pair(v16 even, v16 odd)
 {
     return (v16){half_pair(even.lo, odd.lo), half_pair(even.hi, odd.hi)};
+}
+INLINE void v16_store_panel(uint16_t *p, v16 a)
+{
+    _mm256_storeu_si256((void *)p, _mm256_castps_si256(half_pair(a.lo, a.hi)));
 }
 INLINE v16 v16_even(v16 pairs)
 {
@@ -334,11 +345,15 @@ INLINE void v16_store_n(float *p, v16 a, size_t n)
 {
     memcpy(p, a.f, n * sizeof *p);
 }
-INLINE v16 v16_load_bf16(const uint16_t *p)
+INLINE v16 v16_load_panel(const uint16_t *p)
 {
     v16 r;
-    EACH r.f[i] = from_bf16(p[i]);
+    EACH r.f[i] = from_bf16(p[i % 8 * 2 + i / 8]);
     return r;
+}
+INLINE void v16_store_panel(uint16_t *p, v16 a)
+{
+    EACH p[i % 8 * 2 + i / 8] = to_bf16(a.f[i]);
 }
 #define LANEWISE(name, expression)                                                                 \
     INLINE v16 name(v16 a, v16 b)                                                                  \

@@ -65,9 +65,12 @@ const void *weight_panels(const struct weight *w, size_t row, size_t *panel)
 /* Element (n, k) of panels of f32 or bf16; its half of panels of pairs. */
 static size_t place(const struct weight *w, size_t n, size_t k)
 {
-    size_t pairs = w->kind == PANELS_PAIRS, panel = panel_elements(w->kind, w->k);
-    size_t at = n / PANEL * panel + (pairs ? k / 2 : k) * PANEL + n % PANEL;
-    return pairs ? 2 * at + k % 2 : at;
+    size_t at = n / PANEL * panel_elements(w->kind, w->k);
+    switch (w->kind) {
+    case PANELS_BF16: return at + k * PANEL + panel_place(n % PANEL);
+    case PANELS_PAIRS: return 2 * (at + k / 2 * PANEL + n % PANEL) + k % 2;
+    default: return at + k * PANEL + n % PANEL;
+    }
 }
 
 struct loading {
@@ -92,7 +95,7 @@ static void load_whole(const struct loading *l, size_t panel)
     for (size_t k = 0; w->kind == PANELS_BF16 && k < w->k; k += STEP) {
         size_t n = w->k - k < STEP ? w->k - k : STEP;
         l->c->k->pack_rows(square, rows + k, w->k, PANEL, n);
-        l->c->k->round_bf16((uint16_t *)w->panels + place(w, panel * PANEL, k), square, n * PANEL);
+        l->c->k->round_panel((uint16_t *)w->panels + place(w, panel * PANEL, k), square, n);
     }
 }
 
@@ -148,11 +151,16 @@ static float value(const struct weight *w, size_t n, size_t k)
 
 void weight_row(const struct weight *w, size_t row, float *to)
 {
-    if (w->view && w->kind == PANELS_F32)
+    if (w->view && w->kind == PANELS_F32) {
         memcpy(to, w->view + row * w->k, w->k * sizeof *to);
-    else
+    } else if (!w->view && w->kind == PANELS_BF16) {
+        const uint16_t *from = (const uint16_t *)w->panels + place(w, row, 0);
+        for (size_t k = 0; k < w->k; k++)
+            to[k] = from_bf16(from[k * PANEL]);
+    } else {
         for (size_t k = 0; k < w->k; k++)
             to[k] = value(w, row, k);
+    }
 }
 
 void cpu_weight_read(struct backend *b, const struct weight *w, size_t row, size_t n_rows,
@@ -165,12 +173,14 @@ void cpu_weight_read(struct backend *b, const struct weight *w, size_t row, size
 }
 
 /* Outputs j .. j + 15 of inputs `first` .. `first` + 15, [16 inputs][16 outputs]. */
-static const float *square_of(const struct weight *w, size_t j, size_t first, size_t n,
-                              float *memory)
+static const float *square_of(struct cpu *c, const struct weight *w, size_t j, size_t first,
+                              size_t n, float *memory)
 {
     if (w->kind == PANELS_F32)
         return (const float *)w->panels + place(w, j, first);
-    for (size_t k = 0; k < n; k++)
+    if (w->kind == PANELS_BF16)
+        c->k->widen_panel(memory, (const uint16_t *)w->panels + place(w, j, first), n);
+    for (size_t k = 0; w->kind == PANELS_PAIRS && k < n; k++)
         for (size_t i = 0; i < PANEL; i++)
             memory[k * PANEL + i] =
                 from_bf16(((const uint16_t *)w->panels)[place(w, j + i, first + k)]);
@@ -191,7 +201,7 @@ void weight_pack_transposed(struct cpu *c, const struct weight *w, size_t panel,
     for (size_t j = 0; j < k; j += PANEL) {
         float square[PANEL * PANEL], turned[PANEL * PANEL];
         size_t rows = k - j < PANEL ? k - j : PANEL;
-        c->k->pack_rows(turned, square_of(w, j0 + j, first, n, square), PANEL, n, PANEL);
+        c->k->pack_rows(turned, square_of(c, w, j0 + j, first, n, square), PANEL, n, PANEL);
         if (pairs)
             c->k->pack_pair_columns(to + j / 2 * PANEL, PANEL, turned, PANEL, PANEL, rows);
         else
