@@ -184,11 +184,11 @@ $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(filter-out $(B)/obj/libcore/compute/
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(LDLIBS)
 endif
 
-## bench: our speed beside the limits of this machine
+## bench: our speed beside the limits of this machine; JSON=1: as JSON
 .PHONY: bench
 bench: all
 	@$(MAKE) --no-print-directory $(BENCH)
-	@B=$(B) DATA=$(DATA) tests/bench/run.sh
+	@B=$(B) DATA=$(DATA) tests/bench/run.sh $(if $(JSON),--json)
 
 ## lint: layers, manual pages, shell scripts, formatting
 .PHONY: lint

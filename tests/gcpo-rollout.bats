@@ -55,6 +55,13 @@ rollout() { gcpo-rollout -m "$m" --plain --max-tokens 20 "$@"; }
     [ "$(jq .dropped "$T/tight")" -gt 0 ]
 }
 
+@test "--timing has tokens a second and the share of the peak" {
+    rollout -n 2 --timing "$T/timing" "$T/prompts" > "$T/groups"
+    tokens=$(jq '.responses[].tokens | length' "$T/groups" | awk '{n += $1} END {print n}')
+    jq -e --argjson n "$tokens" '.tokens == $n and .tokens_per_s > 0 and .gflops_per_s > 0 and
+        .share_of_peak > 0 and .share_of_peak < 1' "$T/timing"
+}
+
 @test "seed, round and first-sample draw anew; samples belong to their number" {
     rollout -n 8 "$T/prompts" > "$T/0"
     for o in "-s 1" "--round 2"; do

@@ -92,6 +92,9 @@ const char *engine_digest(const struct engine *g);
 
 /* What engine_open used, for the provenance line: "cpu avx512", "ref", ...  */
 const char *engine_device(const struct engine *g);
+/* Floating-point operations a second that its threads can make, measured in some milliseconds; 0:
+ * not known. */
+double engine_peak_flops(struct engine *g);
 const char *engine_precision(const struct engine *g); /* a name of the above, never auto */
 const char *engine_kv(const struct engine *g);
 

@@ -193,6 +193,11 @@ const char *engine_device(const struct engine *g)
     return g->b->name;
 }
 
+double engine_peak_flops(struct engine *g)
+{
+    return g->b->op->peak_flops(g->b);
+}
+
 const char *engine_precision(const struct engine *g)
 {
     return engine_precision_names[g->precision];

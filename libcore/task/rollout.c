@@ -391,13 +391,15 @@ static bool put_timing(const struct rollout *r, struct err *e)
     struct buf b = {0};
     if (!r->o->timing)
         return true;
+    double peak = r->engine ? engine_peak_flops(r->engine) : 0;
     buf_printf(&b,
                "{\"seconds\":%.3f,\"tokens\":%llu,\"tokens_per_s\":%.1f,\"prompt_tokens\":%llu,"
-               "\"steps\":%llu,\"recomputed\":%llu,\"dropped\":%llu,\"gflops\":%.2f}\n",
+               "\"steps\":%llu,\"recomputed\":%llu,\"dropped\":%llu,\"gflops_per_s\":%.2f,"
+               "\"share_of_peak\":%.4f}\n",
                seconds, (unsigned long long)s->tokens, (double)s->tokens / seconds,
                (unsigned long long)s->prompt_tokens, (unsigned long long)s->steps,
                (unsigned long long)s->recomputed, (unsigned long long)s->dropped,
-               1e-9 * s->flops / seconds);
+               1e-9 * s->flops / seconds, peak > 0 ? s->flops / seconds / peak : 0);
     bool ok = outfile_put(r->o->timing, b.p, b.n, e);
     buf_free(&b);
     return ok;

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Runs the benchmarks: tests/bench/run.sh [NAME ...]     (default: all; "pipeline" and "stream" are the programs' own)
+# Runs the benchmarks: tests/bench/run.sh [--json] [NAME ...]     (default: all; "pipeline" and "stream"
+# are the programs' own; --json: an object for each line, of ops and rollout)
 # Reads B (the build folder) and DATA.  Figures only; no test depends on them.
 set -u
 cd "$(dirname "$0")/../.." || exit 71
 export B=${B:-build/release} DATA=${DATA:-../shared/data}
+json=
+[ "${1:-}" != --json ] || { json=--json; shift; }
 names=$*
 if [ -z "$names" ]; then
     names="pipeline stream"
@@ -30,8 +33,25 @@ rate() {
     printf 'gcpo-verify -j 1 %-22s %7d answers %10d answers/s\n' "$1" "$answers" "$best"
 }
 
+# rollout NAME LAYERS HIDDEN FF HEADS HEAD_DIM GROUPS: gcpo-rollout as a program, 8 samples of 64 tokens
+# for prompts of 64
+rollout() {
+    "$B/gcpo-model" init -q --vocab-from testdata/tokenizer --dtype bf16 --layers "$2" --hidden "$3" \
+        --ff "$4" --heads "$5" --head-dim "$6" -o "$work/$1" || return 1
+    jq -cn "range($7) as \$p | {id: \"\$p\", prompt_tokens: [range(64) | . + \$p]}" > "$work/prompts"
+    for _ in 1 2 3 4 5; do
+        "$B/gcpo-rollout" -q -m "$work/$1" --max-tokens 64 --timing "$work/timing" -o "$work/out" \
+            "$work/prompts" || return 1
+        cat "$work/timing"
+    done | jq -rs --arg what "$1 $7x8 64+64" 'sort_by(.tokens_per_s)[2] |
+        [$what, .tokens_per_s, 100 * .share_of_peak] | @tsv' |
+        awk -F '\t' '{printf "%-26s %-24s %8.1f tok/s    %5.1f %%\n", "gcpo-rollout", $1, $2, $3}'
+}
+
 pipeline() {
     local f
+    rollout tiny 4 128 344 4 32 8
+    rollout small 8 384 1024 6 64 4
     for f in "$DATA"/rollouts/*.jsonl.zst; do
         [ -f "$f" ] || continue
         zstd -dcq "$f" > "$work/groups"
@@ -91,9 +111,9 @@ stream() {
 }
 
 for n in $names; do
-    if [ "$n" = pipeline ] || [ "$n" = stream ]; then
-        "$n"
-    else
-        "$B/tests/bench/bench_$n" || echo "bench_$n ended with status $?"
-    fi
+    case $n in
+    pipeline | stream) [ -n "$json" ] || "$n" ;;
+    ops | rollout) "$B/tests/bench/bench_$n" ${json:+"$json"} ;;
+    *) [ -n "$json" ] || "$B/tests/bench/bench_$n" ;;
+    esac || echo "bench_$n ended with status $?" >&2
 done

@@ -121,8 +121,7 @@ INLINE void tile_link(const struct tile_source *s, v16 (*acc)[8], const size_t u
 /* The chains over all of k.  Weights come from memory in decoding, and the hardware alone does not
  * fetch enough ahead; only the first tile of a panel needs it, and a low tile is all loads already. */
 INLINE void tile_chains(const struct gemm *g, struct tile_source s, v16 (*acc)[8], bool fetch,
-                        const size_t step, const int rows, const int panels,
-                        const enum panels kind)
+                        const size_t step, const int rows, const int panels, const enum panels kind)
 {
     const size_t size = kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float);
     const size_t row = g->a_row, panel = g->b_panel * size, line = PANEL * size;

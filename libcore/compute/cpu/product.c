@@ -2,7 +2,8 @@
  *
  * A task is a block of rows times a block of panels.  Reductions longer than
  * PRODUCT_DEPTH go in pieces, so that panels and rows stay in cache; the sums wait in the
- * worker's scratch between the pieces, exactly as they are, and the chain goes on. */
+ * worker's scratch between the pieces, exactly as they are, and the chain goes on.
+ * Where all rows are few enough for the cache, as in decoding, panels are read in one go. */
 #include "base/mem.h"
 #include "compute/cpu/cpu.h"
 
@@ -10,9 +11,12 @@ struct job {
     struct cpu *c;
     struct gemm g;
     enum panels kind;
-    size_t rows, panels; /* of a task */
-    size_t n_panels, row_blocks;
+    size_t rows; /* of a task */
+    size_t n_panels, row_blocks, panel_blocks;
+    size_t depth;
 };
+
+enum { FEW_ELEMENTS = 1 << 15 }; /* of rows, that stay in the second cache beside panels */
 
 size_t product_worker_floats(void)
 {
@@ -28,18 +32,20 @@ static const void *panel_at(const struct job *j, size_t panel, size_t k)
 static void block(void *arg, size_t task, size_t worker)
 {
     const struct job *j = arg;
-    size_t i = task % j->row_blocks * j->rows, p = task / j->row_blocks * j->panels;
+    size_t i = task % j->row_blocks * j->rows, part = task / j->row_blocks;
+    size_t p = part * j->n_panels / j->panel_blocks;
+    size_t end = (part + 1) * j->n_panels / j->panel_blocks * PANEL;
     struct gemm g = j->g;
     g.m = j->g.m - i < j->rows ? j->g.m - i : j->rows;
-    g.n = j->g.n - p * PANEL < j->panels * PANEL ? j->g.n - p * PANEL : j->panels * PANEL;
+    g.n = (end < j->g.n ? end : j->g.n) - p * PANEL;
     g.c = j->g.c + i * j->g.c_row + p * PANEL;
     g.bias = j->g.bias ? j->g.bias + p * PANEL : NULL;
     g.residual = j->g.residual ? j->g.residual + i * j->g.residual_row + p * PANEL : NULL;
-    float *wait = g.k > PRODUCT_DEPTH ? cpu_worker(j->c, worker, product_worker_floats()) : NULL;
-    for (size_t k = 0; k < j->g.k || k == 0; k += PRODUCT_DEPTH) {
+    float *wait = g.k > j->depth ? cpu_worker(j->c, worker, product_worker_floats()) : NULL;
+    for (size_t k = 0; k < j->g.k || k == 0; k += j->depth) {
         struct gemm piece = g;
-        bool last = j->g.k - k <= PRODUCT_DEPTH;
-        piece.k = last ? j->g.k - k : PRODUCT_DEPTH;
+        bool last = j->g.k - k <= j->depth;
+        piece.k = last ? j->g.k - k : j->depth;
         piece.a = (const float *)j->g.a + i * j->g.a_row + k * j->g.a_k;
         piece.b = panel_at(j, p, k);
         if (k) {
@@ -65,12 +71,16 @@ void cpu_product(struct cpu *c, const struct gemm *g, enum panels kind)
     size_t threads = pool_size(c->pool), blocks = (g->m + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
     j.rows = (g->m + blocks - 1) / blocks;
     j.row_blocks = (g->m + j.rows - 1) / j.rows;
-    /* Enough tasks for the threads, unless the work is not worth waking them. */
+    j.depth = g->m * g->k <= FEW_ELEMENTS && g->k ? g->k : PRODUCT_DEPTH;
+    /* Enough tasks for the threads, of nearly equal size, unless the work is not worth waking them. */
     size_t work = g->m * g->n * g->k, wanted = work < 1 << 17 ? 1 : 3 * threads;
-    size_t per_row = (wanted + j.row_blocks - 1) / j.row_blocks;
-    j.panels = (j.n_panels + per_row - 1) / per_row;
-    j.panels = j.panels > PRODUCT_PANELS ? PRODUCT_PANELS : j.panels;
-    size_t n_tasks = (j.n_panels + j.panels - 1) / j.panels * j.row_blocks;
+    size_t least = (j.n_panels + PRODUCT_PANELS - 1) / PRODUCT_PANELS;
+    j.panel_blocks = (wanted + j.row_blocks - 1) / j.row_blocks;
+    if (j.panel_blocks < least)
+        j.panel_blocks = wanted == 1 ? least : up(least, threads);
+    if (j.panel_blocks > j.n_panels)
+        j.panel_blocks = j.n_panels;
+    size_t n_tasks = j.panel_blocks * j.row_blocks;
     if (wanted == 1)
         for (size_t t = 0; t < n_tasks; t++)
             block(&j, t, 0);
