@@ -159,15 +159,20 @@ check-data: all
 asan:
 	@$(MAKE) --no-print-directory ASAN=1 check
 
+## valgrind: the programs at work under valgrind: no error, nothing lost
+.PHONY: valgrind
+valgrind: all
+	@PATH=$(CURDIR)/$(B):$$PATH tests/valgrind.sh
+
 ## tsan: the tests of the thread pool under ThreadSanitizer
 tsan:
 	@$(MAKE) --no-print-directory TSAN=1 check-unit
 
-## torture: the long versions: 200 kills, a million groups, 100,000 generated expressions
+## torture: the long versions: 200 kills, a million groups, a fault at every call, 100,000 generated expressions
 .PHONY: torture
 torture: all
-	@$(MAKE) --no-print-directory $(UNIT)
-	@export PATH=$(CURDIR)/$(B):$$PATH; { tests/kill.sh 200; tests/memory.sh; TORTURE=1 $(B)/tests/unit/test_answer_random; } | tee $(B)/torture.log
+	@$(MAKE) --no-print-directory $(UNIT) $(FAULTS)
+	@export PATH=$(CURDIR)/$(B):$$PATH; { tests/kill.sh 200; tests/memory.sh; tests/faults.sh -g 0; TORTURE=1 $(B)/tests/unit/test_answer_random; } | tee $(B)/torture.log
 	@! grep '^not ok' $(B)/torture.log
 
 ## fuzz: run one fuzzer with libFuzzer: make fuzz T=json S=60

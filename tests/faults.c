@@ -9,7 +9,7 @@
  * At its end the program writes how often each call came to the file GCPO_TEST_FAULT_COUNTS.
  *
  * read and write count only files that are not the terminal or standard error, and only
- * programs called gcpo-* have faults. */
+ * programs called gcpo-* have faults, or only the one that GCPO_TEST_FAULT_PROGRAM names. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -66,7 +66,9 @@ __attribute__((constructor)) static void start(void)
     } names[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},  {"EAGAIN", EAGAIN},
                  {"EMFILE", EMFILE}, {"SHORT", -1},      {"ENOMEM", ENOMEM}};
     dl_iterate_phdr(find_program, NULL);
-    if (!s || strncmp(program_invocation_short_name, "gcpo-", 5) != 0)
+    const char *only = getenv("GCPO_TEST_FAULT_PROGRAM");
+    if (!s || strncmp(program_invocation_short_name, "gcpo-", 5) != 0 ||
+        (only && strcmp(program_invocation_short_name, only) != 0))
         return;
     const char *colon = strchr(s, ':');
     if (!colon)

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Every call of every kind fails once in every program; programs and tests/faults.so on PATH's first folder.
-#   tests/faults.sh [-g GRAIN] [PROGRAM...]       prints TAP, and how many points were tried
+#   tests/faults.sh [-g GRAIN | -u] [PROGRAM...]       prints TAP, and how many points were tried
+# With -u nothing fails: every case runs once (for tests/valgrind.sh).
 # With GRAIN = 0 the n-th call fails for every n; else n grows by 1 + n / GRAIN (default 4).
 #
 # After each fault: no crash, no status 0 with another output, no leftover but a rollout that can be continued, one line that
 # names the cause; and the same command, undisturbed, then makes the same bytes.
 set -u
-grain=4
+grain=4 undisturbed=0
+[ "${1:-}" != -u ] || { undisturbed=1; shift; }
 [ "${1:-}" != -g ] || { grain=$2; shift 2; }
 root=$(cd "$(dirname "$0")/.." && pwd)
 faults=$(dirname "$(command -v gcpo-verify)")/tests/faults.so
+[ $undisturbed = 0 ] || faults=
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 71
@@ -81,7 +84,7 @@ go() { # go [FAULT]: runs $command in the folder O
     if [ -n "$fault" ]; then
         GCPO_TEST_FAULT=$fault GCPO_TEST_FAULT_COUNTS=$dir/counts LD_PRELOAD=$faults timeout -k 5 60 bash -c "$run" 2> stderr < /dev/null
     else
-        timeout 60 bash -c "$run" 2> stderr < /dev/null
+        timeout 300 bash -c "$run" 2> stderr < /dev/null
     fi
 }
 
@@ -141,7 +144,11 @@ for name in $(printf '%s\n' "${!commands[@]}" | sort); do
     wanted "$name" "$@" || continue
     command=${commands[$name]} failed='' points=0
     clean
-    go read:0:EIO || { echo "not ok $((number += 1)) - $name: status $? undisturbed: $(< stderr)"; bad=1; continue; }
+    go ${faults:+read:0:EIO} || { echo "not ok $((number += 1)) - $name: status $? undisturbed: $(< stderr)"; bad=1; continue; }
+    if [ $undisturbed = 1 ]; then
+        echo "ok $((number += 1)) - gcpo-$name"
+        continue
+    fi
     rm -rf want
     mv O want
     cp counts all

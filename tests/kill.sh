@@ -25,7 +25,7 @@ digest() {
     (cd "$1" && find . -type f ! -name 'timing.jsonl' ! -name '.lock' ! -name '.*.lock' -print0 | sort -z | xargs -0 sha256sum)
 }
 
-echo 1..6
+echo 1..7
 start=$(date +%s%N)
 train whole $steps > whole.log 2>&1 || { echo "not ok 1 - an uninterrupted run ends"; tail -5 whole.log; exit 1; }
 took=$((($(date +%s%N) - start) / 1000000))
@@ -115,5 +115,33 @@ if cmp -s broken.zst straight.zst; then
     echo "ok 6 - a rollout killed at $killed places has the bytes of one that was not"
 else
     echo "not ok 6 - a rollout killed at $killed places has the bytes of one that was not"
+fi
+
+# The disk fills up in each program of a step; then there is room again, and the run goes on to the same bytes.
+faults=$(dirname "$(command -v gcpo-verify)")/tests/faults.so
+if [ -e "$faults" ]; then
+    train one 1 > one.log 2>&1
+    told=0 wrong='' stages='prompts rollout verify inject-gold advantage update model'
+    for p in $stages; do
+        for at in 1 2; do
+            rm -rf full
+            if GCPO_TEST_FAULT=write:$at+:ENOSPC GCPO_TEST_FAULT_PROGRAM=gcpo-$p LD_PRELOAD=$faults train full 1 > full.log 2>&1; then
+                [ $at -eq 2 ] || wrong+=" $p:not-stopped" # a program may write only once
+            elif ! grep -q "^gcpo-$p: .*No space left on device" full.log; then
+                wrong+=" $p:not-told"
+            else
+                told=$((told + 1))
+            fi
+            train full 1 > full.log 2>&1
+            diff <(digest one) <(digest full) > differ.log || wrong+=" $p:differs"
+        done
+    done
+    if [ -z "$wrong" ]; then
+        echo "ok 7 - the disk full in each stage ($told times), then the same bytes"
+    else
+        echo "not ok 7 - the disk full in each stage, then the same bytes:$wrong"
+    fi
+else
+    echo "ok 7 - the disk full in each stage # skip faults.so is not built"
 fi
 [ -n "${2:-}" ] || rm -rf "$dir"

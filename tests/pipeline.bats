@@ -6,7 +6,7 @@ setup() { load helpers; }
 @test "killed runs end in the same bytes; pruned and copied runs go on with the next step" {
     run "$ROOT/tests/kill.sh" "${KILLS:-10}" "$T/kill"
     echo "$output"
-    [ "$(grep -c '^ok' <<< "$output")" -eq 6 ]
+    [ "$(grep -c '^ok' <<< "$output")" -eq 7 ]
 }
 
 # A model of nothing, a run of two steps.

@@ -99,8 +99,11 @@ void answer_judge_bare(const struct answer_reference *r, struct arena *a, struct
     if (!out->extracted.n) {
         absent(out, ANSWER_IS_ABSENT, "extract:empty");
     } else if (r->o.type == ANSWER_REGEX) {
-        decide(out, answer_pattern_match(r->pattern, a, out->extracted), "equal:regex",
-               "differ:regex");
+        bool limited, equal = answer_pattern_match(r->pattern, a, out->extracted, &limited);
+        if (limited) /* nobody knows, and it is the pattern that was too much */
+            absent(out, ANSWER_BAD_REFERENCE, "limit:regex");
+        else
+            decide(out, equal, "equal:regex", "differ:regex");
     } else if (str_eq(out->extracted, r->text) || str_eq(out->extracted, r->raw)) {
         decide(out, true, "equal:text", "");
     } else if (r->o.type == ANSWER_EXACT) {

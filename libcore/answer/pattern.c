@@ -34,12 +34,15 @@ struct answer_pattern *answer_pattern_new(struct arena *a, struct str pattern, c
     return p->code ? p : NULL;
 }
 
-bool answer_pattern_match(const struct answer_pattern *p, struct arena *a, struct str text)
+bool answer_pattern_match(const struct answer_pattern *p, struct arena *a, struct str text,
+                          bool *limited)
 {
     pcre2_general_context *g = pcre2_general_context_create(take, leave, a);
     pcre2_match_context *c = pcre2_match_context_create(g);
     pcre2_match_data *m = pcre2_match_data_create(1, g);
     pcre2_set_match_limit(c, ANSWER_REGEX_STEPS);
     pcre2_set_depth_limit(c, ANSWER_REGEX_DEPTH);
-    return pcre2_match(p->code, (PCRE2_SPTR)text.p, text.n, 0, 0, m, c) >= 0;
+    int n = pcre2_match(p->code, (PCRE2_SPTR)text.p, text.n, 0, 0, m, c);
+    *limited = n < 0 && n != PCRE2_ERROR_NOMATCH;
+    return n >= 0;
 }

@@ -12,7 +12,8 @@ struct answer_pattern;
 /* In the arena.  NULL, with *why, if the pattern is not one. */
 struct answer_pattern *answer_pattern_new(struct arena *a, struct str pattern, const char **why);
 
-/* Work is bounded by PCRE2's own counts; a match that exceeds them is none. */
-bool answer_pattern_match(const struct answer_pattern *p, struct arena *a, struct str text);
+/* Work is bounded by PCRE2's own counts; a match that exceeds them is none, and *limited. */
+bool answer_pattern_match(const struct answer_pattern *p, struct arena *a, struct str text,
+                          bool *limited);
 
 #endif

@@ -44,7 +44,8 @@ bool file_read(const char *path, size_t max, struct buf *out, struct err *e)
     if (fd < 0)
         return false;
     bool ok = size <= max ||
-              err_set(e, ERR_DATA, "%s: too long (seen %zu bytes, at most %zu)", path, size, max);
+              err_set(e, ERR_DATA, "%s: too long (seen %zu bytes, at most %zu: file-size)", path,
+                      size, max);
     if (ok)
         buf_reserve(out, size);
     for (size_t done = 0; ok && done < size;) {

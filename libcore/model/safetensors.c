@@ -134,7 +134,8 @@ static bool read_header(struct safetensors *s, struct str header, const unsigned
         return err_at(e, "header: ");
     size_t n = json_count(object);
     if (n > ST_TENSORS_MAX)
-        return err_set(e, ERR_DATA, "too many tensors (seen %zu, at most %d)", n, ST_TENSORS_MAX);
+        return err_set(e, ERR_DATA, "too many tensors (seen %zu, at most %d: tensors)", n,
+                       ST_TENSORS_MAX);
     s->tensors = xcalloc(n, sizeof *s->tensors);
     for (struct json_iter it = json_iter(object); json_next(&it, &key, &value);) {
         if (json_key_is(key, "__metadata__")) {
@@ -145,7 +146,8 @@ static bool read_header(struct safetensors *s, struct str header, const unsigned
         struct st_tensor *t = &s->tensors[s->n];
         t->name = json_decode_key(&s->arena, key);
         if (t->name.n > ST_NAME_MAX)
-            return err_set(e, ERR_DATA, "a tensor's name is longer than %d bytes", ST_NAME_MAX);
+            return err_set(e, ERR_DATA, "a tensor's name is longer than %d bytes (tensor-name)",
+                           ST_NAME_MAX);
         if (!read_entry(t, value, data, data_bytes, e))
             return false;
         s->n++;
@@ -159,13 +161,14 @@ static bool parse(struct safetensors *s, const unsigned char *file, size_t n, st
         return err_set(e, ERR_DATA, "not a safetensors file: shorter than its first field");
     uint64_t length;
     memcpy(&length, file, 8);
+    if (length > ST_HEADER_MAX)
+        return err_set(e, ERR_DATA,
+                       "the header is too long (seen %" PRIu64 " bytes, at most %d: header-size)",
+                       length, ST_HEADER_MAX);
     if (length > n - 8)
         return err_set(e, ERR_DATA,
                        "the header is longer than the file (seen %" PRIu64 " of %zu bytes)", length,
                        n - 8);
-    if (length > ST_HEADER_MAX)
-        return err_set(e, ERR_DATA, "the header is too long (seen %" PRIu64 " bytes, at most %d)",
-                       length, ST_HEADER_MAX);
     struct str header = {(const char *)file + 8, (size_t)length};
     return read_header(s, header, file + 8 + length, n - 8 - length, e);
 }

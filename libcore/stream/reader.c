@@ -214,6 +214,12 @@ static bool take_boundary(struct reader *r, struct err *e)
     return true;
 }
 
+static bool too_long(struct reader *r, size_t line, struct err *e)
+{
+    return err_set(e, ERR_DATA, "%s:%zu: the line is longer than %d bytes (line-length)", r->name,
+                   line, STREAM_LINE_MAX);
+}
+
 static bool take_more(struct reader *r, struct err *e)
 {
     if (r->from) {
@@ -223,8 +229,7 @@ static bool take_more(struct reader *r, struct err *e)
         r->from = 0;
     }
     if (r->text.n > STREAM_LINE_MAX)
-        return err_set(e, ERR_DATA, "%s:%zu: the line is longer than %d bytes (line-length)",
-                       r->name, r->line + 1, STREAM_LINE_MAX);
+        return too_long(r, r->line + 1, e);
     if (r->in_frame)
         return take_zstd(r, e);
     if (r->format == FORMAT_PLAIN)
@@ -338,8 +343,12 @@ enum stream_event reader_next(struct reader *r, struct str *text, struct err *e)
             if (!r->files[r->file] || !open_file(r, e))
                 return STREAM_END;
         }
-        if (r->segment != SEGMENT_NONE && take_line(r, text))
-            return STREAM_LINE;
+        if (r->segment != SEGMENT_NONE && take_line(r, text)) {
+            if (text->n <= STREAM_LINE_MAX)
+                return STREAM_LINE;
+            too_long(r, r->line, e);
+            return STREAM_END;
+        }
         if (r->pending) {
             enum stream_event event = take_pending(r, text, e);
             if (event != STREAM_END || e->status)

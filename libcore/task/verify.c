@@ -150,6 +150,18 @@ static double base_reward(const struct verify *v, const struct judgement *g)
     return g->has_score ? g->score : v->reward[g->verdict];
 }
 
+/* A bonus that is left out because matching was given up would be a wrong reward. */
+static bool format_bonus(const struct verify *v, struct str text, const char *where,
+                         const char *member, double *bonus, struct err *e)
+{
+    bool limited;
+    *bonus = userpattern_matches(v->format, text, &limited) ? v->o->format_bonus : 0;
+    return !limited || err_set(e, ERR_DATA,
+                               "\"%s%s\": --format wants more than %d steps of matching "
+                               "(regex-steps)",
+                               where, member, USERPATTERN_STEPS);
+}
+
 static bool put_judgement(const struct judge *j, struct object *r, const char *where,
                           struct str text, const struct judgement *g, struct err *e)
 {
@@ -160,8 +172,9 @@ static bool put_judgement(const struct judge *j, struct object *r, const char *w
     object_set(a, r, F_EXTRACTED, raw_extracted(a, g));
     object_set(a, r, F_VERDICT, raw_string(a, str_of(verdict_name(g->verdict))));
     if (j->v->format) {
-        bool limited;
-        double bonus = userpattern_matches(j->v->format, text, &limited) ? o->format_bonus : 0;
+        double bonus;
+        if (!format_bonus(j->v, text, where, "text", &bonus, e))
+            return false;
         object_set(a, r, F_FORMAT_BONUS, raw_double(a, bonus));
         reward += bonus;
     }
@@ -274,8 +287,10 @@ static bool judge_gold(struct judge *j, struct judgement *g, bool *has, struct e
     j->opens_thought = opens;
     double reward = base_reward(j->v, g);
     if (j->v->format) {
-        bool limited;
-        reward += userpattern_matches(j->v->format, text, &limited) ? j->v->o->format_bonus : 0;
+        double bonus;
+        if (!format_bonus(j->v, text, "", "gold", &bonus, e))
+            return false;
+        reward += bonus;
     }
     object_set(j->a, top, F_GOLD_VERDICT, raw_string(j->a, str_of(verdict_name(g->verdict))));
     object_set(j->a, top, F_GOLD_REWARD,

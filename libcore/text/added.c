@@ -121,7 +121,7 @@ bool added_add(struct added *a, const struct added_token *t, struct err *e)
     if (*slot)
         return true;
     if (a->n == ADDED_MAX)
-        return err_set(e, ERR_DATA, "added_tokens: more than %d tokens", ADDED_MAX);
+        return err_set(e, ERR_DATA, "added_tokens: more than %d tokens (added-tokens)", ADDED_MAX);
     if (a->n == a->cap) {
         a->cap = a->cap ? 2 * a->cap : 64;
         a->tokens = xrealloc(a->tokens, a->cap, sizeof *a->tokens);

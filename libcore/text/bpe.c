@@ -138,8 +138,8 @@ static bool last_id(struct str vocab, size_t *n_ids, size_t *count, struct err *
 static bool add_token(struct bpe *b, struct str token, size_t id, struct err *e)
 {
     if (token.n > BPE_TOKEN_BYTES_MAX)
-        return err_set(e, ERR_DATA, "model.vocab: a token of %zu bytes (at most %d)", token.n,
-                       BPE_TOKEN_BYTES_MAX);
+        return err_set(e, ERR_DATA, "model.vocab: a token of %zu bytes (at most %d: token-bytes)",
+                       token.n, BPE_TOKEN_BYTES_MAX);
     if (b->exists[id])
         return err_set(e, ERR_DATA, "model.vocab: two tokens have the id %zu", id);
     b->exists[id] = true;
@@ -249,7 +249,8 @@ static bool read_merges(struct bpe *b, struct str merges, struct err *e)
 {
     size_t count = json_count(merges);
     if (count > BPE_MERGES_MAX)
-        return err_set(e, ERR_DATA, "model.merges: %zu rules (at most %d)", count, BPE_MERGES_MAX);
+        return err_set(e, ERR_DATA, "model.merges: %zu rules (at most %d: merges)", count,
+                       BPE_MERGES_MAX);
     size_t n = table_size(count);
     b->pair_mask = n - 1;
     b->pair_keys = xmalloc(n * sizeof *b->pair_keys);

@@ -105,7 +105,8 @@ struct chat *chat_parse(struct str source, struct str bos, const char *name, str
     struct buf skeleton = {0};
     bool ok = true;
     if (source.n > CHAT_TEMPLATE_MAX)
-        ok = err_set(e, ERR_DATA, "a chat template of more than %d bytes", CHAT_TEMPLATE_MAX);
+        ok = err_set(e, ERR_DATA, "a chat template of more than %d bytes (chat-template)",
+                     CHAT_TEMPLATE_MAX);
     if (ok) {
         chat_skeleton(source, &skeleton);
         ok = choose(c, &(struct chat_template){source, buf_str(&skeleton)}, bos, name, e);

@@ -25,7 +25,8 @@ enum {
 struct pattern *pattern_open(struct str source, bool literal, struct err *e)
 {
     if (source.n > PATTERN_LENGTH_MAX) {
-        err_set(e, ERR_DATA, "a pattern of %zu bytes (at most %d)", source.n, PATTERN_LENGTH_MAX);
+        err_set(e, ERR_DATA, "a pattern of %zu bytes (at most %d: pattern-length)", source.n,
+                PATTERN_LENGTH_MAX);
         return NULL;
     }
     struct buf rewritten = {0};
@@ -170,7 +171,8 @@ int matcher_next(struct matcher *m, size_t *from, size_t *to, struct err *e)
         if (rc < 0) {
             char why[200] = "";
             pcre2_get_error_message(rc, (PCRE2_UCHAR *)why, sizeof why);
-            err_set(e, ERR_DATA, "the pre-tokenizer's pattern gives up on a text: %s", why);
+            err_set(e, ERR_DATA, "the pre-tokenizer's pattern gives up on a text (match-steps): %s",
+                    why);
             return -1;
         }
         const PCRE2_SIZE *ov = pcre2_get_ovector_pointer(m->data);
