@@ -6,33 +6,8 @@ setup() {
     group a w c > "$T/good"
 }
 
-# call PROGRAM OUT IN...: the program at work; OUT empty: standard output
-call() {
-    local p=$1 out=$2 m=$ROOT/testdata/model
-    shift 2
-    set -- ${out:+-o "$out"} "$@"
-    case $p in
-    gcpo-rollout) gcpo-rollout -m "$m" -n 1 --max-tokens 2 "$@" ;;
-    gcpo-score) gcpo-score -m "$m" --as ref_logprobs "$@" ;;
-    gcpo-update) gcpo-update -m "$m" --lr 1e-3 "$@" ;;
-    gcpo-inject-gold) gcpo-inject-gold -m "$m" "$@" ;;
-    gcpo-gold) gcpo-gold pick "$@" ;;
-    gcpo-model) gcpo-model encode --records "$m" "$@" ;;
-    *) "$p" "$@" ;;
-    esac
-}
-
 # The programs that read streams; and those that write a file, or what -o names.
 readers() { for p in $PROGRAMS; do [ "$p" = gcpo-report ] || echo "$p"; done; }
-
-# A step of two groups in $T/step, prompts in $T/prompts: every reader takes the first, and gcpo-rollout the second.
-a_step() {
-    local m=$ROOT/testdata/model
-    cp "$ROOT/testdata/streams/prompts.jsonl" "$T/prompts"
-    gcpo-rollout -m "$m" -n 2 --max-tokens 6 --plain "$T/prompts" |
-        jq -c '.gold_verdict = "correct" | .gold_reward = 1 | .responses |= [.[] | .verdict = "wrong" | .reward = 0] | .responses[0] |= (.verdict = "correct" | .reward = 1)' |
-        gcpo-advantage -o "$T/step"
-}
 
 # Programs that read groups and need no model, as far as they are built.
 filters() { for p in $STREAM_PROGRAMS; do [ -e "$ROOT/cmd/$p.c" ] && echo "$p"; done; }

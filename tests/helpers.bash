@@ -29,3 +29,28 @@ group() {
 }
 
 plain() { zstd -dcf "$@"; } # zstd or plain, to text
+
+# call PROGRAM OUT IN...: the program at work; OUT empty: standard output
+call() {
+    local p=$1 out=$2 m=$ROOT/testdata/model
+    shift 2
+    set -- ${out:+-o "$out"} "$@"
+    case $p in
+    gcpo-rollout) gcpo-rollout -m "$m" -n 1 --max-tokens 2 "$@" ;;
+    gcpo-score) gcpo-score -m "$m" --as ref_logprobs "$@" ;;
+    gcpo-update) gcpo-update -m "$m" --lr 1e-3 "$@" ;;
+    gcpo-inject-gold) gcpo-inject-gold -m "$m" "$@" ;;
+    gcpo-gold) gcpo-gold pick "$@" ;;
+    gcpo-model) gcpo-model encode --records "$m" "$@" ;;
+    *) "$p" "$@" ;;
+    esac
+}
+
+# A step of two groups in $T/step, prompts in $T/prompts: every reader takes the first, and gcpo-rollout the second.
+a_step() {
+    local m=$ROOT/testdata/model
+    cp "$ROOT/testdata/streams/prompts.jsonl" "$T/prompts"
+    gcpo-rollout -m "$m" -n 2 --max-tokens 6 --plain "$T/prompts" |
+        jq -c '.gold_verdict = "correct" | .gold_reward = 1 | .responses |= [.[] | .verdict = "wrong" | .reward = 0] | .responses[0] |= (.verdict = "correct" | .reward = 1)' |
+        gcpo-advantage -o "$T/step"
+}
