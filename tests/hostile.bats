@@ -41,3 +41,55 @@ PY
         run -0 gcpo-model info "$T/poison"
     done
 }
+
+# bounded COMMAND...: ends by itself within 5 s (20 under a sanitizer), in less than 1 GiB, without a crash
+bounded() {
+    local status=0 limit=5 san=
+    [[ "$(command -v gcpo-cat)" != *san/* ]] || limit=20 san=1
+    timeout -s KILL $limit /usr/bin/time -f %M -o "$T/kb" "$@" > "$T/out" 2> "$T/err" < /dev/null || status=$?
+    { [ $status -le 1 ] || { [ $status -ge 64 ] && [ $status -le 74 ] && [ $status -ne 70 ]; }; } || { echo "$*: status $status"; head -n 3 "$T/err"; return 1; }
+    [ -n "$san" ] || [ "$(tail -n 1 "$T/kb")" -lt 1048576 ] || { echo "$*: $(tail -n 1 "$T/kb") KB"; return 1; }
+    [ $status -lt 64 ] || [ "$(wc -l < "$T/err")" -eq 1 ] || { echo "$*:"; cat "$T/err"; return 1; }
+}
+
+@test "every program that opens a model, on damaged weights" {
+    need_data safetensors-bad/manifest.json
+    gcpo-rollout -m "$M" -n 1 --max-tokens 2 -o "$T/groups" "$ROOT/testdata/streams/prompts.jsonl"
+    cp -r "$M" "$T/m"
+    for f in "$DATA"/safetensors-bad/*.safetensors "$ROOT"/testdata/fuzz/safetensors/*; do
+        cp "$f" "$T/m/model.safetensors"
+        bounded gcpo-model info "$T/m"
+        bounded gcpo-model diff "$M" "$T/m"
+        bounded gcpo-rollout -m "$T/m" -n 1 --max-tokens 2 "$ROOT/testdata/streams/prompts.jsonl"
+        bounded gcpo-score -m "$T/m" "$T/groups"
+        bounded gcpo-update -m "$T/m" -o "$T/next" "$T/groups"
+        [ ! -e "$T/next" ]
+    done
+}
+
+@test "every program that opens a model, on damaged configurations, tokenizers and templates" {
+    for f in "$ROOT"/testdata/fuzz/config/* "$ROOT"/testdata/fuzz/tokenizer_json/* "$ROOT"/testdata/fuzz/json/* "$ROOT"/testdata/fuzz/chat/*; do
+        for name in config.json tokenizer.json tokenizer_config.json generation_config.json; do
+            rm -rf "$T/m"
+            cp -r "$M" "$T/m"
+            cp "$f" "$T/m/$name"
+            bounded gcpo-model info "$T/m"
+            bounded gcpo-rollout -m "$T/m" -n 1 --max-tokens 2 "$ROOT/testdata/streams/prompts.jsonl"
+        done
+    done
+}
+
+@test "every reader, on the fuzzers' corpora" {
+    for f in "$ROOT"/testdata/fuzz/{json,record,marks}/* "$M"/model.safetensors; do
+        tail -c +2 "$f" > "$T/in" # of marks: without the byte that is the fuzzer's
+        for in in "$f" "$T/in"; do
+            for p in $PROGRAMS; do
+                [ "$p" = gcpo-report ] || bounded bash -c "$(declare -f call); ROOT='$ROOT'; call $p '$T/o' '$in'"
+            done
+            bounded gcpo-cat --check "$in"
+            bounded gcpo-cat --repair "$in"
+            bounded gcpo-cat --text "$in"
+            rm -rf "$T/o"
+        done
+    done
+}
