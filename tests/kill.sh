@@ -123,7 +123,7 @@ if [ -e "$faults" ]; then
     train one 1 > one.log 2>&1
     told=0 wrong='' stages='prompts rollout verify inject-gold advantage update model'
     for p in $stages; do
-        for at in 1 2; do
+        for at in 1 $([ "$n" -gt 10 ] && echo 2); do
             rm -rf full
             if GCPO_TEST_FAULT=write:$at+:ENOSPC GCPO_TEST_FAULT_PROGRAM=gcpo-$p LD_PRELOAD=$faults train full 1 > full.log 2>&1; then
                 [ $at -eq 2 ] || wrong+=" $p:not-stopped" # a program may write only once
