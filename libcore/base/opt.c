@@ -221,7 +221,7 @@ static size_t most_items;
 
 static void add_item(struct opt_list *l, const char *text)
 {
-    static const char **lists[LISTS_MAX];
+    static const char **volatile lists[LISTS_MAX]; /* a leak checker wants to find them */
     static size_t n_lists;
     if (!l->items) {
         ASSERT(n_lists < LISTS_MAX);
