@@ -42,8 +42,8 @@ for p in gcpo-verify gcpo-inject-gold gcpo-advantage gcpo-stat gcpo-cat; do
 done
 # One gold for an id, whatever group it comes from: what is known of each id stays.
 compare $((i += 1)) "gcpo-gold pick" $((n * 80 / 1024)) "$(peak gcpo-gold pick --plain "$dir/small")" "$(peak gcpo-gold pick --plain "$dir/large")"
-compare $((i += 1)) "gcpo-advantage --whiten rows, from a pipe" 1024 "$(cat "$dir/small" | peak gcpo-advantage --whiten rows --plain)" \
-    "$(cat "$dir/large" | peak gcpo-advantage --whiten rows --plain)"
-compare $((i += 1)) "gcpo-cat --sample 10, from a pipe" 1024 "$(cat "$dir/small" | peak gcpo-cat --sample 10 --plain)" "$(cat "$dir/large" | peak gcpo-cat --sample 10 --plain)"
+compare $((i += 1)) "gcpo-advantage --whiten rows, from a pipe" 1024 "$(peak gcpo-advantage --whiten rows --plain < <(cat "$dir/small"))" \
+    "$(peak gcpo-advantage --whiten rows --plain < <(cat "$dir/large"))"
+compare $((i += 1)) "gcpo-cat --sample 10, from a pipe" 1024 "$(peak gcpo-cat --sample 10 --plain < <(cat "$dir/small"))" "$(peak gcpo-cat --sample 10 --plain < <(cat "$dir/large"))"
 # Looking for duplicates takes 16 bytes an id, in a table that is at least half full and, while it grows, there twice.
 compare $((i += 1)) "gcpo-cat --check" $((n * 16 * 3 / 1024)) "$(peak gcpo-cat --check "$dir/small")" "$(peak gcpo-cat --check "$dir/large")"
