@@ -60,7 +60,7 @@ help:
 # The folder is the registry: libcore/x/y/*.c becomes gen/x/y.list with a line X(symbol, "name") for
 # each file.  The name is the option's value; in the symbol all but letters and digits is '_'.
 REGISTRIES := rl/preset rl/advantage rl/surrogate model/family text/chat answer/kind
-GEN := $(B)/gen/version.h $(REGISTRIES:%=$(B)/gen/%.list) $(B)/gen/report/page.css.inc $(B)/gen/report/page.js.inc
+GEN := $(B)/gen/version.h $(REGISTRIES:%=$(B)/gen/%.list) $(addprefix $(B)/gen/report/,page.css.inc page.js.inc uplot/uPlot.iife.min.js.inc uplot/uPlot.min.css.inc)
 
 $(B)/gen/version.h: FORCE
 	@mkdir -p $(@D)
@@ -220,7 +220,7 @@ deps:
 ## install: programs, manual pages and pipelines under PREFIX
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/gcpo/algo $(DESTDIR)$(PREFIX)/share/gcpo/demo $(DESTDIR)$(PREFIX)/share/gcpo/import $(DESTDIR)$(PREFIX)/share/gcpo/export $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
+	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/gcpo/,algo demo compare import export) $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
 	install -m 644 pipelines/*.mk pipelines/*.jq $(DESTDIR)$(PREFIX)/share/gcpo
@@ -228,6 +228,7 @@ install: all
 	install -m 644 pipelines/demo/* $(DESTDIR)$(PREFIX)/share/gcpo/demo
 	install -m 644 pipelines/import/* $(DESTDIR)$(PREFIX)/share/gcpo/import
 	install -m 644 pipelines/export/* $(DESTDIR)$(PREFIX)/share/gcpo/export
+	install -m 644 pipelines/compare/* $(DESTDIR)$(PREFIX)/share/gcpo/compare
 
 ## uninstall: remove what install put there
 uninstall:

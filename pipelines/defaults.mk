@@ -2,7 +2,7 @@
 # nowhere else.  RUN/params.mk records what a run used.
 
 # Rollout
-# responses per prompt (the group size)
+# responses per prompt (the group size); 0: none, to train on golds alone (ALGO=sft)
 N ?= 8
 # prompts per step
 PER_STEP ?= 32
@@ -21,6 +21,8 @@ ROLLOUT ?=
 # Reward and gold
 # options of gcpo-verify
 VERIFY ?=
+# a command that edits the judged groups: zstdcat | jq -c ...; empty: none
+EDIT ?=
 INJECT      ?= --when all-wrong
 # options of gcpo-advantage
 ADVANTAGE ?=
@@ -85,6 +87,8 @@ KEEP ?= 2
 KEEP_BEST ?= 0
 # the optimizer's state of every n-th step stays, and the last one's
 SAVE_STATE ?= 0
+# step 1 and every n-th are scored by the old weights and the new, golds too: what the update did (gcpo-report); 0: none
+SCORE_EVERY ?= 0
 # 0: one per processor
 THREADS ?= 0
 # bytes for one program (8G); empty: the programs choose

@@ -6,8 +6,8 @@
 # with two.  The base learns tiers 1 and 2 from golds, and equations with one operation, until it solves half of tier 2;
 # tier 3 is new to it.  Then GCPO and DAPO's loss train the same base on the same prompts with the same number of rollouts.
 #
-#   D/problems/   rl.jsonl heldout.jsonl curve.jsonl skill.jsonl
-#   D/base-1/     chunk-0001 ...: 25 optimizer steps on 1600 fresh problems each; model: the chunk that was good enough
+#   D/problems/   rl.jsonl heldout.jsonl curve.jsonl
+#   D/base-1/     model, made by demo/base.mk
 #   D/gcpo D/dapo runs of train.mk
 #   D/table.tsv   model, tier, mean@8, pass@8 on held-out problems
 #   D/report.html both runs on one page
@@ -52,69 +52,20 @@ $(P)/curve.jsonl: | $(P)/heldout.jsonl
 	@awk '{ match($$0, /"tier":[0-9]/); if (n[substr($$0, RSTART, RLENGTH)]++ < 24) print }' $(P)/heldout.jsonl > $@.part
 	@mv $@.part $@
 
-$(P)/skill.jsonl: | $(P)/heldout.jsonl
-	@$(problems) -v seed=998 -v n=0 -v mix=2:24 -v prefix=skill -v distinct=1 $(P)/heldout.jsonl > $@.part
-	@mv $@.part $@
-
 $(P)/rl.jsonl: | $(P)/heldout.jsonl
 	@$(problems) -v seed=$$((500 + $(SEED))) -v n=$$(($(STEPS) * 32)) -v mix=1:20,2:40,3:40 -v prefix=rl -v distinct=1 $(P)/heldout.jsonl > $@.part
 	@mv $@.part $@
 
-# ---- the base: supervised fine-tuning on golds, from random weights, until it is half good ----
+# ---- the base ----
 
-$(B)/chunk-0000/model.done:
-	@mkdir -p $(@D)
-	rm -rf $(@D)/model
-	gcpo-model init --family qwen2 --vocab-from $(HERE)/demo/tokenizer.json --hidden 64 --layers 3 --heads 4 --kv-heads 2 --head-dim 16 --ff 192 \
-	    --context 256 --tied --std-embed 0.05 --std-in 0.06 --rope-theta 10000 -s $(BASE) -o $(@D)/model
-	gcpo-model info --digest $(@D)/model > $@.part
-	@mv $@.part $@
-
-chunk = $(B)/chunk-$(shell printf %04d $1)
-
-ifdef CHUNK
-C    := $(call chunk,$(CHUNK))
-PREV := $(call chunk,$(shell expr $(CHUNK) - 1))
-
-$(C)/golds.jsonl.zst: | $(P)/heldout.jsonl $(PREV)/model.done
-	@mkdir -p $(@D)
-	@$(problems) -v seed=$$((10000 * $(BASE) + $(CHUNK))) -v n=1600 -v mix=1:86,2:10,5:4 -v prefix=sft $(P)/heldout.jsonl | \
-	    gcpo-verify | gcpo-inject-gold -m $(PREV)/model --when always -o $@
-
-$(C)/model.done: | $(C)/golds.jsonl.zst
-	rm -rf $(C)/model $(C)/state
-	gcpo-update -m $(PREV)/model $(if $(filter 1,$(CHUNK)),,--state $(PREV)/state) --algo sft --lr 3e-3 --beta2 0.98 --weight-decay 0.01 \
-	    --warmup 50 --decay cosine --decay-steps 1000 --lr-end 0.1 --minibatches 25 -j $(THREADS) \
-	    -o $(C)/model --state-out $(C)/state --metrics $(C)/metrics.jsonl $(C)/golds.jsonl.zst
-	gcpo-model info --digest $(C)/model > $@.part
-	@mv $@.part $@
-
-$(C)/skill.json: | $(C)/model.done $(P)/skill.jsonl
-	gcpo-rollout -m $(C)/model -n 8 --max-tokens 40 -j $(THREADS) $(P)/skill.jsonl | gcpo-verify | gcpo-stat --json > $@.part
-	@mv $@.part $@
-	rm -rf $(if $(filter 1,$(CHUNK)),,$(PREV)/model $(PREV)/state) $(C)/golds.jsonl.zst
-endif
-
-# Stops by skill, not by count: the step at which a model begins to calculate moves with the seed.
-$(B)/model.done: | $(P)/skill.jsonl $(B)/chunk-0000/model.done
-	+@for c in $$(seq 1 40); do \
-	    dir=$(B)/chunk-$$(printf %04d $$c); \
-	    [ -e $$dir/skill.json ] || $(MAKE) -f $(firstword $(MAKEFILE_LIST)) CHUNK=$$c $$dir/skill.json > $(B)/log 2>&1 || { tail -5 $(B)/log; exit 1; }; \
-	    skill=$$(jq -r '$(mean8)' $$dir/skill.json); \
-	    printf 'base %s: %4d optimizer steps, tier 2 mean@8 %.2f\n' $(BASE) $$((25 * c)) $$skill; \
-	    if awk "BEGIN { exit !($$skill >= 0.5) }"; then \
-	        cp -r $$dir/model $(B)/model.part; rm -rf $(B)/model; mv $(B)/model.part $(B)/model; \
-	        gcpo-model info --digest $(B)/model > $@.part; mv $@.part $@; exit 0; \
-	    fi; \
-	done; echo 'demo.mk: the base has not learned tier 2 in 1000 steps' >&2; exit 1
-
-mean8 = (.all // .).mean.value
+$(B)/model.done: | $(P)/heldout.jsonl
+	+@$(MAKE) -f $(HERE)/demo/base.mk B=$(B) BASE=$(BASE) EXCLUDE=$(P)/heldout.jsonl THREADS=$(THREADS) BIN=$(BIN)
 
 # ---- two runs from the same base ----
 
 run = $(MAKE) -f $(HERE)/train.mk RUN=$(D)/$1 MODEL=$(B)/model PROMPTS=$(P)/rl.jsonl STEPS=$(STEPS) ALGO=$2 N=8 PER_STEP=32 MAX_TOKENS=40 \
     LR=2e-4 WARMUP=40 DECAY=linear DECAY_STEPS=640 LR_END=0.1 MINIBATCHES=8 BETA2=0.99 SEED=$(SEED) \
-    DEV=$(P)/curve.jsonl EVAL_EVERY=20 THREADS=$(THREADS) BIN=$(BIN)
+    DEV=$(P)/curve.jsonl EVAL_EVERY=20 SCORE_EVERY=16 THREADS=$(THREADS) BIN=$(BIN)
 
 last := step-$(shell printf %04d $(STEPS))
 

@@ -9,6 +9,7 @@
 #                 step.jsonl.zst        verified, golds injected, advantages: what the update reads
 #                 model/ state/         the new weights; moments and masters
 #                 metrics.jsonl         one line (timing.jsonl: wall-clock figures)
+#                 scored.jsonl.zst      with SCORE_EVERY: the groups with old and new log-probs, golds among them
 #                 model.done            a digest of the weights, renamed last and never pruned
 #   RUN/eval/0007.json                  step 7's model on the prompts of DEV
 #   RUN/metrics.jsonl                   all steps' lines
@@ -54,7 +55,7 @@ four   = $(patsubst step-%,%,$(call pad,$1))
 inherited := $(if $(AT),$(shell seq 1 $(AT)))
 
 # What bears on the results: recorded, and not to change.
-FIXED := FROM MODEL PROMPTS PROMPTS_FILTER RATES N PER_STEP MAX_TOKENS TEMPERATURE TOP_P SEED REFILL REFILL_BY ROLLOUT VERIFY INJECT \
+FIXED := FROM MODEL PROMPTS PROMPTS_FILTER RATES N PER_STEP MAX_TOKENS TEMPERATURE TOP_P SEED REFILL REFILL_BY ROLLOUT VERIFY EDIT INJECT \
          ADVANTAGE ALGO PRESET LR WARMUP DECAY DECAY_STEPS LR_END MINIBATCHES EPOCHS BETA1 BETA2 WEIGHT_DECAY CLIP_GRAD \
          UPDATE DEV EVAL_EVERY EVAL_N EVAL_SEED
 
@@ -93,16 +94,16 @@ stop_reason = jq -rn --argjson k $1 --argjson window $(STOP_WINDOW) --arg mean '
 window_files = for i in $$(seq $$(($1 > $(STOP_WINDOW) ? $1 - $(STOP_WINDOW) + 1 : 1)) $1); do printf '$(RUN)/step-%04d/$2\n' $$i; done
 eval_files   = for f in '$(RUN)'/eval/*.json; do i=$${f%.json}; [ ! -e "$$f" ] || [ $$((10\#$${i\#\#*/})) -gt $1 ] || echo "$$f"; done
 
-plan = gcpo-model info --plan '$(MODEL)' --steps $(STEPS) -n $(N) --prompts $(PER_STEP) --max-tokens $(MAX_TOKENS) >&2
+plan = [ $(N) -eq 0 ] || gcpo-model info --plan '$(MODEL)' --steps $(STEPS) -n $(N) --prompts $(PER_STEP) --max-tokens $(MAX_TOKENS) >&2
 include $(HERE)/params.mk
 $(call params_rule,$(RUN),train.mk)
 
 # ---- one rule for each file of a step that is not done ----
 
-judged = gcpo-verify $(if $(VERIFY),$(VERIFY) )$1
+judged = gcpo-verify $(if $(VERIFY),$(VERIFY) )$1$(if $(EDIT), | $(EDIT))
 
 # How step.jsonl.zst is made.  $1: step-0007  $2: the model that samples
-verified = gcpo-verify $(if $(VERIFY),$(VERIFY) )$(RUN)/$1/rollouts.jsonl.zst | gcpo-inject-gold -m $2 $(INJECT) | gcpo-advantage $(if $(ADVANTAGE),$(ADVANTAGE) )-o
+verified = $(call judged,$(RUN)/$1/rollouts.jsonl.zst) | gcpo-inject-gold -m $2 $(INJECT) | gcpo-advantage $(if $(ADVANTAGE),$(ADVANTAGE) )-o
 
 define sampled
 $(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
@@ -118,7 +119,7 @@ $(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
 	    out=$(RUN)/$1/pass-$$$$pass.jsonl.zst; \
 	    [ -e $$$$out ] || zstdcat $(RUN)/$1/prompts.jsonl.zst | sed -n "$$$$((pass * $(PER_STEP) + 1)),$$$$(((pass + 1) * $(PER_STEP)))p" | \
 	        gcpo-rollout -m $2 $(call rollout_options,$(N),$(SEED)) -o $$$$out; \
-	    kept=$$$$(gcpo-verify $(if $(VERIFY),$(VERIFY) )$(RUN)/$1/pass-*.jsonl.zst | gcpo-advantage --keep contrast --plain | wc -l); \
+	    kept=$$$$($(call judged,$(RUN)/$1/pass-*.jsonl.zst) | gcpo-advantage --keep contrast --plain | wc -l); \
 	    [ $$$$kept -lt $(PER_STEP) ] || break; \
 	done
 	gcpo-cat -o $$@ $(RUN)/$1/pass-*.jsonl.zst
@@ -167,6 +168,8 @@ endef
 drawn := $(if $(filter samples,$(REFILL_BY)),$(PER_STEP),$(shell expr $(PER_STEP) '*' '(' 1 + $(REFILL) ')'))
 refill = $(if $(filter-out 0,$(REFILL)),$(if $(filter samples,$(REFILL_BY)),resampled,refilled),sampled)
 
+scored := $(if $(filter-out 0,$(SCORE_EVERY)),1 $(shell seq $(SCORE_EVERY) $(SCORE_EVERY) $(STEPS)))
+
 # $1: step-0007  $2: step-0006  $3: 7  $4: the model that samples
 define step
 $(RUN)/$1/prompts.jsonl.zst: | $(RUN)/$2/model.done $(call evaluated,$(call before,$3)) $(filter $(band),$(drawn_from))
@@ -179,6 +182,8 @@ $(RUN)/$1/model.done: | $(RUN)/$1/step.jsonl.zst
 	rm -rf $(RUN)/$1/model $(RUN)/$1/state
 	gcpo-update -m $4 $(update_options) $(if $(filter 1,$3),,--state $(RUN)/$2/state )-o $(RUN)/$1/model --state-out $(RUN)/$1/state \
 	    --metrics $(RUN)/$1/metrics.jsonl --timing $(RUN)/$1/timing.jsonl $(RUN)/$1/step.jsonl.zst
+	$(if $(filter $3,$(scored)),gcpo-score -m $4 --missing -j $(THREADS) $(RUN)/$1/step.jsonl.zst | \
+	    gcpo-score -m $(RUN)/$1/model --as ref_logprobs -j $(THREADS) -o $(RUN)/$1/scored.jsonl.zst)
 	gcpo-model info --digest $(RUN)/$1/model > $(RUN)/$1/.model.done.part
 	mv $(RUN)/$1/.model.done.part $$@
 	$(call prune,$3)

@@ -32,11 +32,12 @@ browser() { # DOM of a page after its script ran; $1: address
     run_folder a 3
     run -0 --separate-stderr gcpo-report -o "$T/r.html" "$T/a"
     [ -z "$stderr" ]
-    [ "$(grep -cE '(src|href)=|@import|url\(|https?://' "$T/r.html")" -eq 0 ]
+    # uPlot's licence line names its home, and that is all
+    [ "$(grep -vxF '/*! https://github.com/leeoniya/uPlot (v1.6.32) */' "$T/r.html" | grep -cE '(src|href)=|@import|url\(|https?://')" -eq 0 ]
     for heading in Overview 'Held-out prompts' Curves Groups Parameters Provenance; do grep -q "<h2[^>]*>$heading</h2>" "$T/r.html"; done
     grep -q '<td>75.0% (50.0–100.0)</td>' "$T/r.html" # mean@2 of the held-out prompts
     [ "$(grep -c '<details class="group"' "$T/r.html")" -eq 6 ]
-    grep -q 'data-contrast="all-wrong" data-verdicts="wrong no-answer" data-gold="injected" data-id="q1"' "$T/r.html"
+    grep -q 'data-contrast="all-wrong" data-verdicts="wrong no-answer" data-gold="injected" data-part="tier 1" data-id="q1"' "$T/r.html"
     grep -q '0 at every step: .*mismatch.max' "$T/r.html"
     for chart in 'Held-out prompts, mean@2' 'Groups by contrast' 'Ratio of the policy&#39;s responses' 'Update, tokens per second'; do
         grep -q "<svg.*aria-label=\"$chart\"" "$T/r.html"
@@ -61,7 +62,8 @@ browser() { # DOM of a page after its script ran; $1: address
     grep -q '<tr class="differs"><td>ALGO</td>' "$T/r.html"
     grep -q '<tr><td>LR</td>' "$T/r.html"
     mkdir "$T/x" && cp -r "$T/a" "$T/x/a"
-    gcpo-report "$T/a" "$T/x/a" | grep -q '<td>a (2)</td>'
+    gcpo-report "$T/a" "$T/x/a" | grep -q '<td>x/a</td>'
+    gcpo-report "$T/a" "$T/a" | grep -q '<td>.*/a (2)</td>'
 }
 
 @test "what a model wrote is shown, not run" {
@@ -91,8 +93,33 @@ browser() { # DOM of a page after its script ran; $1: address
     grep -q '<output id="count" class="dim">1 of 6 shown</output>' "$T/dom"
     browser "file://$T/r.html#text=P3&sort=id" > "$T/dom"
     grep -q '<output id="count" class="dim">1 of 6 shown</output>' "$T/dom"
+    browser "file://$T/r.html#sort=right&reverse=1" > "$T/dom"
+    [ "$(grep -o 'data-id="[^"]*"' "$T/dom" | head -3 | paste -sd' ')" = 'data-id="p3" data-id="p2" data-id="p1"' ]
     browser "file://$T/r.html#sort=right" > "$T/dom"
     [ "$(grep -o 'data-id="[^"]*"' "$T/dom" | head -3 | paste -sd' ')" = 'data-id="q1" data-id="q2" data-id="q3"' ]
+}
+
+# drive PAGE WIDTH: steps of a program for the page; prints what it returns.  Skips where there is no chromium or no client.
+drive() {
+    command -v chromium > /dev/null || skip "no chromium"
+    command -v node > /dev/null || skip "no node"
+    node "$ROOT/tests/browser.mjs" "$@"
+}
+
+@test "in a browser: charts are enlarged, runs hidden, groups opened, at 1280 and 400 pixels" {
+    run_folder a 3
+    run_folder b 3
+    gcpo-report -o "$T/r.html" "$T/a" "$T/b"
+    for width in 1280 400; do
+        drive "$T/r.html" "$width" > "$T/seen"
+        cat "$T/seen"
+        grep -qx 'messages 0' "$T/seen"
+        grep -qx "page as wide as the window: true" "$T/seen"
+        grep -qx 'lines of the enlarged chart: a b' "$T/seen"
+        grep -qx 'opacity of a hidden run: 0.07' "$T/seen"
+        grep -qx 'groups shown with verdict no-answer: 6 of 12 shown' "$T/seen"
+        grep -qx 'first group by id, reversed: q3' "$T/seen"
+    done
 }
 
 @test "without JavaScript everything is there" {

@@ -365,6 +365,8 @@ void curves_make(struct curves *out, const struct run *runs, size_t n_runs)
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)
         make_family(out, runs, n_runs, &families[f], true);
     make_rest(out, runs, n_runs);
+    for (size_t i = 0; i < out->n; i++)
+        out->c[i].chart.bare = n_runs > CURVES_LEGENDS_MAX;
 }
 
 void curves_free(struct curves *c)

@@ -21,6 +21,8 @@ struct curves {
     struct buf zero; /* names of metrics that are 0 at every step of every run */
 };
 
+enum { CURVES_LEGENDS_MAX = 8 }; /* of more runs than these, charts have no legend each */
+
 /* Names: "mean", "pass" (held-out prompts; of several runs also "mean:PART"),
  * "accuracy", "contrast", ... see gcpo-report(1), and any column of the metrics. */
 void curves_make(struct curves *out, const struct run *runs, size_t n_runs);

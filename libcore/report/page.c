@@ -8,13 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHART_WIDTH = 460, CHART_HEIGHT = 230, CHARTS_MAX = 100 };
+enum { CHART_WIDTH = 460, CHART_HEIGHT = 230, CHARTS_MAX = 100, TITLE_RUNS = 6 };
 
 static const char css[] = {
 #include "report/page.css.inc"
 };
 static const char script[] = {
 #include "report/page.js.inc"
+};
+static const char uplot_css[] = {
+#include "report/uplot/uPlot.min.css.inc"
+};
+static const char uplot[] = {
+#include "report/uplot/uPlot.iife.min.js.inc"
 };
 
 static void cell(struct buf *out, const char *tag, const char *text)
@@ -175,6 +181,23 @@ static void put_charts(const struct page *p, bool main, struct buf *out)
         buf_printf(out, "<p class=\"dim\">%zu more are not shown.</p>\n", n - CHARTS_MAX);
 }
 
+/* A legend of all charts, since the number of a run is that of its line; the script lets the
+ * reader choose which are seen. */
+static void put_run_switches(const struct page *p, struct buf *out)
+{
+    if (p->n_runs < 2)
+        return;
+    buf_puts(out, "<form id=\"runs\">\n");
+    for (size_t i = 0; i < p->n_runs; i++) {
+        buf_printf(out, "<label><input type=\"checkbox\" value=\"%zu\" checked hidden>", i);
+        svg_put_sample(i, out);
+        buf_puts(out, "<span>");
+        html_puts(out, p->runs[i].name);
+        buf_puts(out, "</span></label>\n");
+    }
+    buf_puts(out, "<button type=\"button\" hidden>all or none</button>\n</form>\n");
+}
+
 static void put_curves(const struct page *p, struct buf *out)
 {
     size_t others = 0;
@@ -183,6 +206,7 @@ static void put_curves(const struct page *p, struct buf *out)
     if (!p->curves->n)
         return;
     buf_puts(out, "<h2 id=\"curves\">Curves</h2>\n");
+    put_run_switches(p, out);
     put_charts(p, true, out);
     if (p->curves->zero.n) {
         buf_puts(out, "<p class=\"dim\">0 at every step: ");
@@ -252,12 +276,14 @@ static const char filters[] =
     "<label>has a verdict <select name=\"verdict\"><option "
     "value=\"\">any</option></select></label>\n"
     "<label>gold <select name=\"gold\"><option value=\"\">all</option></select></label>\n"
+    "<label>kind <select name=\"part\"><option value=\"\">all</option></select></label>\n"
     "<label>id or text <input name=\"text\" type=\"search\"></label>\n"
     "<label>order <select name=\"sort\"><option value=\"page\">as they came</option>"
-    "<option value=\"id\">id</option><option value=\"right\">fewest right</option>"
-    "<option value=\"left\">most right</option><option value=\"short\">shortest</option>"
-    "<option value=\"long\">longest</option>"
-    "<option value=\"unlikely\">least likely</option></select></label>\n"
+    "<option value=\"id\">id</option><option value=\"step\">step</option>"
+    "<option value=\"right\">share right</option><option value=\"length\">length</option>"
+    "<option value=\"logp\">probability</option>"
+    "<option value=\"moved\">gold's change of log-prob</option></select></label>\n"
+    "<label><input name=\"reverse\" type=\"checkbox\">reversed</label>\n"
     "<output id=\"count\" class=\"dim\"></output>\n</form>\n";
 
 static void put_groups(const struct page *p, struct buf *out)
@@ -287,11 +313,13 @@ static void put_provenance(const struct page *p, struct buf *out)
 
 static void put_title(const struct page *p, struct buf *out)
 {
-    for (size_t i = 0; i < p->n_runs; i++) {
+    for (size_t i = 0; i < p->n_runs && i < TITLE_RUNS; i++) {
         if (i)
             buf_puts(out, ", ");
         html_puts(out, p->runs[i].name);
     }
+    if (p->n_runs > TITLE_RUNS)
+        buf_printf(out, " and %zu more", p->n_runs - TITLE_RUNS);
 }
 
 /* The script runs by a nonce that is a hash of the page itself: text inside the page
@@ -308,6 +336,10 @@ void page_put(const struct page *p, struct buf *out)
     put_groups(p, &body);
     put_params(p, &body);
     put_provenance(p, &body);
+    buf_puts(&body,
+             "<dialog id=\"zoom\"><form method=\"dialog\"><b></b><span class=\"dim\">drag to "
+             "zoom, double-click to see all, click a name to hide its "
+             "line</span><button>close</button></form><div></div></dialog>\n");
 
     unsigned long long nonce = str_hash(buf_str(&body));
     buf_printf(out,
@@ -320,10 +352,12 @@ void page_put(const struct page *p, struct buf *out)
     put_title(p, out);
     buf_puts(out, "</title>\n<style>\n");
     buf_puts(out, svg_style);
+    buf_put(out, uplot_css, sizeof uplot_css);
     buf_put(out, css, sizeof css);
     buf_puts(out, "</style>\n</head>\n<body>\n");
     buf_putstr(out, buf_str(&body));
     buf_printf(out, "<script nonce=\"%016llx\">\n", nonce);
+    buf_put(out, uplot, sizeof uplot);
     buf_put(out, script, sizeof script);
     buf_puts(out, "</script>\n</body>\n</html>\n");
     buf_free(&body);

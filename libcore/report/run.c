@@ -215,20 +215,32 @@ static bool read_params(struct run *r, struct err *e)
     return ok;
 }
 
+/* The step's first file of these, if it has one. */
+static bool find_step_groups(struct run *r, size_t step, const char *const *names)
+{
+    for (; *names; names++) {
+        char *path = step_file(r, step, *names);
+        if (file_exists(path)) {
+            r->groups = xrealloc(r->groups, r->n_groups + 1, sizeof *r->groups);
+            r->groups[r->n_groups++] = (struct run_groups){step, path};
+            return true;
+        }
+        free(path);
+    }
+    return false;
+}
+
+/* Steps that were scored say most: where there are any, the others are left out. */
 static void find_groups(struct run *r, const size_t *steps, size_t n)
 {
-    static const char *const names[] = {"scored.jsonl.zst", "step.jsonl.zst", "verified.jsonl.zst",
-                                        "rollouts.jsonl.zst"};
+    static const char *const scored[] = {"scored.jsonl.zst", NULL};
+    static const char *const other[] = {"step.jsonl.zst", "verified.jsonl.zst",
+                                        "rollouts.jsonl.zst", NULL};
+    bool any = false;
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-            char *path = step_file(r, steps[i], names[k]);
-            if (file_exists(path)) {
-                r->groups = xrealloc(r->groups, r->n_groups + 1, sizeof *r->groups);
-                r->groups[r->n_groups++] = (struct run_groups){steps[i], path};
-                break;
-            }
-            free(path);
-        }
+        any |= find_step_groups(r, steps[i], scored);
+    for (size_t i = 0; i < n && !any; i++)
+        find_step_groups(r, steps[i], other);
 }
 
 /* "runs/x/" is called x. */

@@ -4,7 +4,7 @@
  *     RUN/step-NNNN/timing.jsonl
  *     RUN/eval/NNNN.json      gcpo-stat --json, with or without --by
  *     RUN/params.mk           lines NAME := VALUE
- *     RUN/step-NNNN/scored.jsonl.zst, else step, else verified, else rollouts
+ *     RUN/step-NNNN/scored.jsonl.zst; if no step has one, step, else verified, else rollouts
  *
  * Whatever is absent is left out, so that a run can be looked at while it goes. */
 #ifndef REPORT_RUN_H

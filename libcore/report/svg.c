@@ -50,6 +50,7 @@ struct plot {
     const struct svg_chart *c;
     struct buf *out;
     struct scale x, y;
+    bool data; /* for a script */
 };
 
 /* 1, 2 or 5 times a power of ten. */
@@ -187,7 +188,7 @@ static size_t thin(const struct svg_line *l, size_t most, size_t *keep)
 static size_t points_of(const struct svg_chart *c)
 {
     size_t most = 4 * SVG_POINTS_MAX / (c->n_lines ? c->n_lines : 1);
-    return most > SVG_POINTS_MAX ? SVG_POINTS_MAX : most < SVG_MARKED_MAX ? SVG_MARKED_MAX : most;
+    return most > SVG_POINTS_MAX ? SVG_POINTS_MAX : most < SVG_POINTS_MIN ? SVG_POINTS_MIN : most;
 }
 
 static void put_band(const struct plot *p, const struct svg_line *l, size_t colour)
@@ -236,16 +237,32 @@ static void put_dash(struct buf *out, size_t k)
         buf_printf(out, " stroke-dasharray=\"%s\"", dash_of(k));
 }
 
+/* The numbers themselves: a script that enlarges the chart needs more than pixels. */
+static void put_data(const struct plot *p, const struct svg_line *l, const size_t *keep, size_t n)
+{
+    buf_puts(p->out, " data-points=\"");
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(p->out, "%s%.7g,", i ? " " : "", l->x[keep[i]]);
+        if (!isnan(l->y[keep[i]]))
+            buf_printf(p->out, "%.5g", l->y[keep[i]]);
+    }
+    buf_puts(p->out, "\"");
+}
+
 static void put_line(const struct plot *p, size_t k)
 {
     const struct svg_line *l = &p->c->lines[k];
     size_t most = points_of(p->c);
     size_t *keep = xcalloc(l->n + most, sizeof *keep), n = thin(l, most, keep);
     bool down = false; /* the pen */
+    if (p->data)
+        buf_printf(p->out, "<g data-line=\"%zu\">\n", k);
     if (l->low && p->c->n_lines <= SVG_BANDS_MAX)
         put_band(p, l, k % SVG_COLOURS);
     buf_printf(p->out, "<path class=\"l c%zu\"", k % SVG_COLOURS);
     put_dash(p->out, k);
+    if (p->data)
+        put_data(p, l, keep, n);
     buf_puts(p->out, " d=\"");
     for (size_t i = 0; i < n; i++) {
         double y = l->y[keep[i]];
@@ -258,8 +275,10 @@ static void put_line(const struct plot *p, size_t k)
         down = !isnan(y);
     }
     buf_puts(p->out, "\"/>\n");
-    if (l->n <= SVG_MARKED_MAX)
+    if (l->n <= SVG_MARKED_MAX && l->n * p->c->n_lines <= (size_t)4 * SVG_MARKED_MAX)
         put_points(p, l, k % SVG_COLOURS);
+    if (p->data)
+        buf_puts(p->out, "</g>\n");
     free(keep);
 }
 
@@ -291,23 +310,35 @@ static void put_legend(const struct plot *p, double left, double width, double y
             x = 0;
             y += LEGEND_ROW;
         }
+        if (p->data)
+            buf_printf(p->out, "<g data-line=\"%zu\">", k);
         buf_printf(p->out, "<path class=\"l c%zu\" d=\"M%.1f %.1fh22\"", k % SVG_COLOURS, left + x,
                    y - 4);
         put_dash(p->out, k);
         buf_printf(p->out, "/><text x=\"%.1f\" y=\"%.1f\">", left + x + 27, y);
         html_puts(p->out, l->name);
-        buf_puts(p->out, "</text>\n");
+        buf_puts(p->out, p->data ? "</text></g>\n" : "</text>\n");
         x += entry_width(l);
     }
+}
+
+void svg_put_sample(size_t k, struct buf *out)
+{
+    buf_printf(
+        out,
+        "<svg class=\"chart sample\" viewBox=\"0 0 26 10\"><path class=\"l c%zu\" d=\"M2 5h22\"",
+        k % SVG_COLOURS);
+    put_dash(out, k);
+    buf_puts(out, "/></svg>");
 }
 
 void svg_put(const struct svg_chart *c, double width, double height, bool standalone,
              struct buf *out)
 {
-    struct plot p = {.c = c, .out = out};
+    struct plot p = {.c = c, .out = out, .data = !standalone};
     find_scales(&p);
     double left = 12 + CHARACTER * (double)widest_tick(&p);
-    size_t rows = legend_rows(c, width - left);
+    size_t rows = c->bare && !standalone ? 0 : legend_rows(c, width - left);
     double whole = height + (double)(rows * LEGEND_ROW) + (rows ? 6 : 0);
     p.x.from = left, p.x.to = width - RIGHT;
     p.y.from = height - AXIS, p.y.to = TOP;
@@ -316,6 +347,8 @@ void svg_put(const struct svg_chart *c, double width, double height, bool standa
     if (standalone)
         buf_printf(out, " width=\"%.0f\" height=\"%.0f\"", width, whole);
     html_attribute(out, "aria-label", str_of(c->title));
+    if (!standalone && c->percent)
+        buf_puts(out, " data-percent");
     buf_puts(out, ">\n");
     if (standalone)
         buf_printf(out, "<style>%s</style>\n<rect class=\"bg\" width=\"%.0f\" height=\"%.0f\"/>\n",

@@ -12,7 +12,8 @@ enum {
     SVG_COLOURS = 8,      /* then they repeat, with other dashes */
     SVG_POINTS_MAX = 400, /* of a line, fewer where there are many lines; longer ones are thinned
                            * to the extremes of each part */
-    SVG_MARKED_MAX = 60,  /* points of a line that are drawn as such */
+    SVG_POINTS_MIN = 24,  /* however many lines there are */
+    SVG_MARKED_MAX = 60,  /* points of a line that are drawn as such, all lines' fourfold */
     SVG_BANDS_MAX = 5     /* lines of a chart that have intervals around them */
 };
 
@@ -28,6 +29,7 @@ struct svg_chart {
     bool percent; /* numbers are shares */
     bool whole;   /* the axis goes from 0 to 1 */
     bool afloat;  /* the axis need not begin at 0 */
+    bool bare;    /* without a legend in a page, which has one of its own for all charts */
     const struct svg_line *lines;
     size_t n_lines;
 };
@@ -35,8 +37,13 @@ struct svg_chart {
 /* The colours and what the classes mean, for a page that holds charts. */
 extern const char svg_style[];
 
-/* standalone: a file of its own, with style and name space. */
+/* standalone: a file of its own, with style and name space.  Otherwise lines carry what the
+ * page's script needs: a <g data-line="NUMBER"> each and one for its legend, the points as
+ * data-points="X,Y X,Y ..." (no Y where there is a gap), data-percent of the chart. */
 void svg_put(const struct svg_chart *c, double width, double height, bool standalone,
              struct buf *out);
+
+/* A piece of line k, for a legend in a page. */
+void svg_put_sample(size_t k, struct buf *out);
 
 #endif

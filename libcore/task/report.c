@@ -173,7 +173,7 @@ static bool put_provenance(const struct run *r, struct buf *out, struct err *e)
     return e->status == 0;
 }
 
-static bool gather(const struct report_options *o, const struct run *runs, size_t n,
+static bool gather(const struct report_options *o, const struct run *runs, size_t n, size_t room,
                    struct page *page, struct buf *html, struct buf *provenance, struct err *e)
 {
     struct gathering g = {.o = o};
@@ -183,7 +183,7 @@ static bool gather(const struct report_options *o, const struct run *runs, size_
         ok = open_tokenizer(o, &runs[i], &tok, e);
         g.run = &runs[i];
         g.tok = tok;
-        g.room = REPORT_GROUP_BYTES / n * (i + 1);
+        g.room = room / n * (i + 1);
         ok = ok && (!o->groups || gather_run(&g, e)) && put_provenance(&runs[i], provenance, e);
         tokenizer_close(tok);
     }
@@ -207,7 +207,11 @@ static bool make_page(const struct report_options *o, const struct run *runs, si
                         .groups_note = "A random sample of groups from steps spread evenly over "
                                        "each run. A gold row is the policy's no longer: what it "
                                        "displaced stands below it, and counts."};
-    bool ok = gather(o, runs, n, &page, &html, &provenance, e);
+    page_put(&page, out);
+    size_t rest = REPORT_BYTES > out->n ? REPORT_BYTES - out->n : 0;
+    buf_reset(out);
+    size_t room = rest < REPORT_GROUP_BYTES ? rest : REPORT_GROUP_BYTES;
+    bool ok = gather(o, runs, n, room, &page, &html, &provenance, e);
     page.provenance = buf_str(&provenance);
     if (ok)
         page_put(&page, out);
@@ -245,17 +249,37 @@ static bool write_out(const char *path, struct str text, struct err *e)
     return outfile_commit(f, e);
 }
 
-/* Two runs of one name get numbers. */
+static void rename_run(struct run *r, struct buf *name)
+{
+    buf_cstr(name);
+    free(r->name);
+    r->name = name->p;
+}
+
+/* Runs of one name are called by their folder as well, and those of one folder get numbers. */
 static void tell_apart(struct run *runs, size_t n)
 {
+    bool same[REPORT_RUNS_MAX] = {false};
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            same[i] |= k != i && strcmp(runs[i].name, runs[k].name) == 0;
+    for (size_t i = 0; i < n; i++) {
+        struct str dir = str_of(runs[i].dir), name = str_of(runs[i].name);
+        size_t at = str_rfind(dir, name), from = 0;
+        if (!same[i] || at == STR_NONE || at < 2)
+            continue;
+        for (size_t p = 0; p + 1 < at; p++)
+            from = dir.p[p] == '/' ? p + 1 : from;
+        struct buf b = {0};
+        buf_putstr(&b, str_slice(dir, from, at + name.n));
+        rename_run(&runs[i], &b);
+    }
     for (size_t i = 0; i < n; i++)
         for (size_t k = i + 1, number = 2; k < n; k++)
             if (strcmp(runs[i].name, runs[k].name) == 0) {
                 struct buf b = {0};
                 buf_printf(&b, "%s (%zu)", runs[k].name, number++);
-                buf_cstr(&b);
-                free(runs[k].name);
-                runs[k].name = b.p;
+                rename_run(&runs[k], &b);
             }
 }
 

@@ -16,7 +16,8 @@ struct report_options {
 enum {
     REPORT_RUNS_MAX = 64,
     REPORT_STEPS = 8,            /* of a run, from which groups are shown */
-    REPORT_GROUP_BYTES = 4000000 /* of the groups of all runs together */
+    REPORT_BYTES = 4800000,      /* of the page: as many groups as that leaves room for, */
+    REPORT_GROUP_BYTES = 4000000 /* at most these, all runs together */
 };
 
 bool report_run(const struct report_options *o, char *const *dirs, struct err *e) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "task/report_group.h"
 #include "report/digest.h"
 #include "report/html.h"
+#include "task/member.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@ struct card {
     struct buf *out;
     double logp; /* over all responses that have log-probs */
     size_t n_logp;
+    double moved; /* the gold's log-prob per token, new minus old; 0 if it was not scored */
 };
 
 /* ---- texts ---- */
@@ -180,7 +182,9 @@ static bool put_row(struct card *c, const struct object *r, size_t i, const char
                    finish == FINISH_LENGTH ? ", cut off" : "");
     put_logprobs(c, &s);
     buf_puts(c->out, "</div>\n");
-    if (*kind != 'g') {
+    if (*kind == 'g' && s.n_logp && s.n_new) {
+        c->moved = (sum_of(s.new, s.n_new) - sum_of(s.logp, s.n_logp)) / (double)s.n;
+    } else if (*kind != 'g') {
         c->logp += sum_of(s.logp, s.n_logp);
         c->n_logp += s.n_logp;
     }
@@ -209,6 +213,21 @@ static bool put_rows(struct card *c, struct err *e)
 }
 
 /* ---- the group ---- */
+
+/* The first of these members that the record has, as "tier 2": what kind of problem it is. */
+static void put_part(const struct group *g, struct buf *out)
+{
+    static const char *const names[] = {"data_source", "tier", "level", "subject"};
+    struct buf b = {0};
+    struct str value;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !b.n; i++)
+        if (member_find(g->arena, &g->top, names[i], &value)) {
+            buf_printf(&b, "%s ", names[i]);
+            buf_putstr(&b, member_text(g->arena, &g->top, names[i]));
+        }
+    html_attribute(out, "data-part", buf_str(&b));
+    buf_free(&b);
+}
 
 static void put_count(struct buf *out, const char *name, double v)
 {
@@ -240,10 +259,12 @@ static bool put_head(const struct card *c, const struct digest *d, const char *r
     html_attribute(out, "data-contrast", str_of(contrast));
     html_attribute(out, "data-verdicts", buf_str(&verdicts));
     html_attribute(out, "data-gold", d->has_fate ? d->fate : STR(""));
+    put_part(c->g, out);
     html_attribute(out, "data-id", id);
     put_count(out, "right", d->rate.n ? (double)d->rate.c / d->rate.n : -1);
     put_count(out, "length", length);
     put_count(out, "logp", c->n_logp ? c->logp / (double)c->n_logp : 0);
+    put_count(out, "moved", c->moved);
     buf_puts(out, "><summary><span class=\"id\">");
     html_put(out, id);
     buf_printf(out, "</span><span>%s, %u of %u</span><span class=\"dim\">answer ", contrast,

@@ -1,12 +1,19 @@
 # problems.awk - the demo's arithmetic problems, as records with answers and golds.
 #
-#   awk -f problems.awk -v seed=1 -v n=100 -v mix=1:20,2:40,3:40 -v prefix=rl -v distinct=1 [exclude.jsonl ...]
+#   awk -f problems.awk -v seed=1 -v n=100 -v mix=1:20,2:40,3:40 -v prefix=rl -v distinct=1 [-v style=own] [exclude.jsonl ...]
 #
 # tier 1  a chain of one or two operations      73+5?          73+5=78 \boxed{78}
 # tier 2  a chain of three                      64-8-4+8?
 # tier 3  an equation with two operations       x+8-4=82?      82+4=86 86-8=78 \boxed{78}
 # tier 4  an equation with three
 # tier 5  an equation with one                  x+9=25?
+# tier 6  a chain of four
+#
+# style is how the gold writes its working (the problems are the same):
+#   own      as the base has learned it                      82+4=86, each step on its line
+#   foreign  the same steps in other signs, just as long     82p4:86;
+#   long     each step, its test and the step again          82+4=86 86-4=82 82+4=86
+#   bare     the answer alone
 #
 # Every partial result lies in 0..99, operands in 1..9.  The mix gives the tiers' weights; with n = 0 it
 # gives their numbers (64 each: mix=1:64,2:64,3:64).  distinct=1 repeats no problem; problems that occur in the
@@ -16,6 +23,15 @@
 function rnd(k) {            # a whole number in [0, k)
     state = (state * 48271) % 2147483647
     return int(state / 2147483647 * k)
+}
+
+# one step of the working
+function line(a, sign, k, c,   inverse) {
+    if (style == "bare") return ""
+    if (style == "foreign") return a (sign == "+" ? "p" : "m") k ":" c ";"
+    inverse = sign == "+" ? "-" : "+"
+    if (style == "long") return a sign k "=" c "\\n" c inverse k "=" a "\\n" a sign k "=" c "\\n"
+    return a sign k "=" c "\\n"
 }
 
 # v and the operations op[1..m] with operands b[1..m]; false if a partial result leaves 0..99
@@ -40,7 +56,7 @@ function chain(m,   i, from, to) {
     for (i = 1; i <= m; i++) {
         prompt = prompt op[i] b[i]
         to = op[i] == "+" ? from + b[i] : from - b[i]
-        gold = gold from op[i] b[i] "=" to "\\n"
+        gold = gold line(from, op[i], b[i], to)
         from = to
     }
     answer = from
@@ -56,7 +72,7 @@ function equation(m,   i, from, to, inverse) {
     for (i = m; i >= 1; i--) {      # undone from the right
         inverse = op[i] == "+" ? "-" : "+"
         to = inverse == "+" ? from + b[i] : from - b[i]
-        gold = gold from inverse b[i] "=" to "\\n"
+        gold = gold line(from, inverse, b[i], to)
         from = to
     }
     answer = from
@@ -67,7 +83,8 @@ function problem(tier) {
     else if (tier == 2) chain(3)
     else if (tier == 3) equation(2)
     else if (tier == 4) equation(3)
-    else equation(1)
+    else if (tier == 5) equation(1)
+    else chain(4)
     prompt = prompt "?"
 }
 
