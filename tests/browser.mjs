@@ -67,7 +67,11 @@ try {
     if (!(await ask("document.querySelector('#groups > :not([hidden])').open"))) throw new Error("the group does not open");
     console.log("messages", messages);
 } finally {
+    // Its helpers write into the profile until it is gone.
+    const gone = new Promise((done) => chromium.on("exit", done));
+    session = undefined;
+    send("Browser.close").catch(() => {});
+    await gone;
     clearTimeout(timer);
-    chromium.kill("SIGKILL");
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 }
