@@ -210,6 +210,11 @@ format:
 demo: all
 	@$(MAKE) --no-print-directory -j2 -f pipelines/demo.mk BIN=$(CURDIR)/$(B)
 
+## compare: GCPO beside SFT, GRPO, DAPO and GSPO on three bases (half an hour)
+.PHONY: compare
+compare: all
+	@$(MAKE) --no-print-directory -j2 -f pipelines/compare.mk BIN=$(CURDIR)/$(B)
+
 # ---- installing ----
 
 ## deps: install what the build and the tests need (Debian, Ubuntu)
