@@ -35,7 +35,7 @@ async function ask(expression) {
     return r.result.value;
 }
 
-const timer = setTimeout(() => { console.log("chromium does not answer"); chromium.kill("SIGKILL"); process.exit(1); }, 60000);
+const timer = setTimeout(() => { console.log("chromium does not answer"); chromium.kill("SIGKILL"); process.exit(1); }, 600000);
 try {
     const { targetInfos } = await send("Target.getTargets");
     session = (await send("Target.attachToTarget", { targetId: targetInfos.find((t) => t.type === "page").targetId, flatten: true })).sessionId;

@@ -25,7 +25,7 @@ run_folder() {
 
 browser() { # DOM of a page after its script ran; $1: address
     command -v chromium > /dev/null || skip "no chromium"
-    timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-background-networking --enable-logging=stderr --dump-dom "$1" 2> "$T/log"
+    timeout 600 chromium --headless --no-sandbox --disable-gpu --disable-background-networking --enable-logging=stderr --dump-dom "$1" 2> "$T/log"
 }
 
 @test "a run becomes one file that loads nothing" {
