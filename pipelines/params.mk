@@ -1,7 +1,5 @@
 # params.mk - a folder remembers what it was started with, and refuses to go on under anything else.
 #
-# Of two makes that begin at once one waits here for the other.
-#
 # FIXED: the names of what bears on the results.  $(call params_rule,FOLDER,MAKEFILE) makes the target FOLDER/params.ok.
 define params
 $(foreach v,$(FIXED),$v := $(strip $($v))
@@ -12,7 +10,7 @@ define params_recipe
 .PHONY: $1/params.ok
 $1/params.ok: export PARAMS = $$(params)
 $1/params.ok:
-	@mkdir -p '$1'; exec 8>>'$1/.params.lock'; flock 8; \
+	@mkdir -p '$1'; \
 	if [ -e '$1/params.mk' ]; then \
 	    diff <(sed 's/^ *//; s/ *$$$$//; /^$$$$/d' <<< "$$$$PARAMS") '$1/params.mk' > /dev/null || { \
 	        echo '$2: $1 was started with other parameters (> then, < now):' >&2; \
