@@ -54,6 +54,7 @@ static int tap_run(const struct test *tests, int n)
 {
     int bad = 0;
     printf("1..%d\n", n);
+    fflush(stdout);
     for (int i = 0; i < n; i++) {
         tap_failures = 0;
         tap_skip = NULL;

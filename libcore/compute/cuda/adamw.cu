@@ -1,0 +1,135 @@
+/* adamw.cu - the optimizer's pass and dot products over long vectors, and what
+ * the device's products can reach. */
+#include "compute/cuda/device.cuh"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { THREADS = 256, DOT_BLOCK = 1 << 12, DOT_ROUND = 1 << 14 };
+
+struct step { /* see ops.h; derived once for a step */
+    float grad_scale, keep, c1, b2, c2, rate, root, eps;
+    bool zero_grad;
+};
+
+__global__ void adamw_step(struct step s, float *p, float *g, float *m, float *v, size_t n)
+{
+    size_t step = (size_t)gridDim.x * blockDim.x;
+    for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
+        float grad = g[i] * s.grad_scale, m1 = m[i];
+        m1 = fmaf(grad - m1, s.c1, m1);
+        float v1 = fmaf(grad * grad, s.c2, v[i] * s.b2);
+        float below = sqrtf(v1) * s.root + s.eps;
+        p[i] = p[i] * s.keep - m1 * s.rate / below;
+        m[i] = m1;
+        v[i] = v1;
+        if (s.zero_grad)
+            g[i] = 0;
+    }
+}
+
+/* b^n by squaring: the same bits everywhere. */
+static double power(double b, uint64_t n)
+{
+    double p = 1;
+    for (; n; n /= 2, b *= b)
+        if (n % 2)
+            p *= b;
+    return p;
+}
+
+void cuda_adamw(struct backend *b, const struct adamw *a)
+{
+    struct cuda *c = cuda_of(b);
+    double bc1 = 1 - power(a->beta1, a->step), bc2 = 1 - power(a->beta2, a->step);
+    struct step s = {(float)a->grad_scale,
+                     (float)(1 - a->lr * a->weight_decay),
+                     (float)(1 - a->beta1),
+                     (float)a->beta2,
+                     (float)(1 - a->beta2),
+                     (float)(a->lr / bc1),
+                     (float)(1 / sqrt(bc2)),
+                     (float)a->eps,
+                     a->zero_grad};
+    size_t blocks = parts(a->n, THREADS), most = 32 * (size_t)c->sms;
+    if (a->n)
+        LAUNCH(c, adamw_step, dim3((unsigned)(blocks < most ? blocks : most)), THREADS, 0, s, a->p,
+               a->g, a->m, a->v, a->n);
+}
+
+/* Half a warp for each block of DOT_BLOCK elements: sixteen sums, folded. */
+__global__ void dot_blocks(const float *x, const float *y, size_t n, double *sums)
+{
+    size_t block = ((size_t)blockIdx.x * blockDim.x + threadIdx.x) / LANES,
+           first = block * DOT_BLOCK;
+    double s = 0;
+    for (size_t i = threadIdx.x % LANES; i < DOT_BLOCK && first + i < n; i += LANES)
+        s += (double)x[first + i] * (double)y[first + i];
+    s = lanes_sum(s);
+    if (threadIdx.x % LANES == 0 && first < n)
+        sums[block] = s;
+}
+
+size_t dot_scratch(void)
+{
+    return DOT_ROUND * sizeof(double);
+}
+
+double cuda_dot(struct backend *b, const float *x, const float *y, size_t n)
+{
+    struct cuda *c = cuda_of(b);
+    frame f(c);
+    double *sums = f.take<double>(DOT_ROUND), total = 0;
+    double *host = static_cast<double *>(xmalloc(DOT_ROUND * sizeof *host));
+    size_t step = (size_t)DOT_ROUND * DOT_BLOCK;
+    for (size_t at = 0; at < n; at += step) {
+        size_t part = n - at < step ? n - at : step, blocks = parts(part, DOT_BLOCK);
+        LAUNCH(c, dot_blocks, dim3((unsigned)parts(blocks * LANES, THREADS)), THREADS, 0, x + at,
+               y + at, part, sums);
+        cuda_download(b, host, sums, blocks * sizeof *host);
+        for (size_t i = 0; i < blocks; i++)
+            total += host[i];
+    }
+    free(host);
+    return total;
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The best of some square products of the precision's kind, from memory that is free. */
+double cuda_peak_flops(struct backend *b)
+{
+    struct cuda *c = cuda_of(b);
+    bool bf16 = b->precision == PRECISION_BF16;
+    size_t side = 8192, bytes = side * side * (2 * (bf16 ? 2 : 4) + 4);
+    while (side > 64 && bytes > pool_free_bytes(&c->pool) / 2)
+        side /= 2, bytes /= 4;
+    struct err e = ERR_NONE;
+    char *memory = static_cast<char *>(cuda_alloc(b, bytes, &e));
+    if (!memory)
+        return 0;
+    size_t operand = side * side * (bf16 ? 2 : 4);
+    struct product p = {};
+    p.a = {memory, bf16, side, 1};
+    p.b = {memory + operand, bf16, side, 1};
+    p.m = p.n = p.k = side;
+    p.c = reinterpret_cast<float *>(memory + 2 * operand);
+    p.c_row = side;
+    double best = 0;
+    for (int round = 0; round < 6; round++) {
+        cuda_check(cudaStreamSynchronize(c->stream), "measuring");
+        double start = seconds();
+        (b->precision == PRECISION_EXACT ? cuda_product : cuda_product_lt)(c, &p);
+        cuda_check(cudaStreamSynchronize(c->stream), "measuring");
+        double took = seconds() - start, flops = 2.0 * (double)side * (double)side * (double)side;
+        best = round && flops / took > best ? flops / took : best;
+    }
+    cuda_free(b, memory);
+    return best;
+}

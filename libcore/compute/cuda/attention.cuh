@@ -1,0 +1,45 @@
+/* attention.cuh - what the attention kernels share. */
+#ifndef COMPUTE_CUDA_ATTENTION_CUH
+#define COMPUTE_CUDA_ATTENTION_CUH
+
+#include "compute/cuda/device.cuh"
+
+enum {
+    EXACT_ROWS = 32,    /* stacked rows (row, head of the group) of a tile of chains */
+    STRIP_ROWS = 64,    /* of a tile of tensor cores */
+    STRIP_PARTS = 8,    /* partial results of a row, at most */
+    STRIP_SLOTS = 8192, /* partial results of all rows, at most */
+};
+
+/* Where a page's keys of a head begin, in elements; its values follow. */
+__host__ __device__ __forceinline__ size_t kv_place(const struct kv *kv, size_t layer, size_t page,
+                                                    size_t head)
+{
+    return (((layer * kv->n_pages + page) * kv->n_heads + head) * 2) * OPS_KV_BLOCK * kv->d;
+}
+
+/* What a kernel must know of the call; q, out and so on as in ops.h. */
+struct attn_args {
+    struct kv kv;
+    size_t layer, n_heads, group; /* group: heads of a key/value head */
+    const struct seq *seqs;
+    const int32_t *pages;
+    struct rows q, out;
+    float *lse;
+    float scale;
+};
+
+/* The batch row of entry e of an item or strip, and its position among the own keys. */
+struct entry {
+    int seq, row, position; /* row: of the batch */
+};
+
+__device__ __forceinline__ struct entry entry_of(const struct seq *seqs, int seq, int n_seqs,
+                                                 int row, int e)
+{
+    int q = n_seqs > 1 ? seq + e : seq, r = n_seqs > 1 ? 0 : row + e;
+    struct seq s = seqs[q];
+    return {q, s.row + r, s.n_keys - s.n_rows + r};
+}
+
+#endif

@@ -1,0 +1,9 @@
+/* attention_mma.cuh - attention on tensor cores. */
+#ifndef COMPUTE_CUDA_ATTENTION_MMA_CUH
+#define COMPUTE_CUDA_ATTENTION_MMA_CUH
+
+#include "compute/cuda/attention.cuh"
+
+void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_plan *plan);
+
+#endif

@@ -1,0 +1,346 @@
+/* cuda.cu - the CUDA device: finding it, its memory, its table. */
+#include "compute/cuda/cuda.cuh"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LEFT_FREE = 512 << 20, /* of what is free: the driver's own memory, the library's code */
+    SLACK = 16 << 20,      /* of the pool: blocks are rounded up */
+};
+
+void cuda_check(cudaError_t status, const char *what)
+{
+    if (status == cudaSuccess)
+        return;
+    struct err e = ERR_NONE;
+    err_set(&e, ERR_DEVICE, "the GPU failed at %s: %s", what, cudaGetErrorString(status));
+    exit(err_report(&e));
+}
+
+/* ---- devices ---- */
+
+enum { OLDEST_MAJOR = 8, OLDEST_DRIVER = CUDART_VERSION / 1000 * 1000 };
+
+static double gib(size_t bytes)
+{
+    return (double)bytes / (1 << 30);
+}
+
+int cuda_devices(void)
+{
+    int n = 0, usable = 0;
+    if (cudaGetDeviceCount(&n) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return 0;
+    }
+    for (int i = 0; i < n; i++) {
+        struct cudaDeviceProp p;
+        usable += cudaGetDeviceProperties(&p, i) == cudaSuccess && p.major >= OLDEST_MAJOR;
+    }
+    return usable;
+}
+
+/* Why nothing can be had, in one sentence. */
+static bool no_device(cudaError_t status, const char *asked, struct err *e)
+{
+    int driver = 0;
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
+        return err_set(e, ERR_DEVICE,
+                       "device %s: there is no NVIDIA driver (one for CUDA %d.0 or "
+                       "later is needed)",
+                       asked, OLDEST_DRIVER / 1000);
+    if (status == cudaErrorInsufficientDriver)
+        return err_set(e, ERR_DEVICE,
+                       "device %s: the NVIDIA driver is too old (seen CUDA %d.%d, needed %d.0)",
+                       asked, driver / 1000, driver % 1000 / 10, OLDEST_DRIVER / 1000);
+    return err_set(e, ERR_DEVICE, "device %s: no GPU is there (%s)", asked,
+                   cudaGetErrorString(status));
+}
+
+/* "cuda" or "cuda:N". */
+static bool find_device(const char *name, int *device, struct cudaDeviceProp *p, struct err *e)
+{
+    int n = 0;
+    char *end;
+    long index = name[4] ? strtol(name + 5, &end, 10) : 0;
+    if (name[4] && (end == name + 5 || *end || index < 0))
+        return err_set(e, ERR_USAGE, "device %s: expected cuda or cuda:N, N from 0", name);
+    cudaError_t status = cudaGetDeviceCount(&n);
+    if (status != cudaSuccess || n == 0) {
+        (void)cudaGetLastError();
+        return no_device(status, name, e);
+    }
+    if (index >= n)
+        return err_set(e, ERR_DEVICE, "device %s: there are %d GPUs, the last is cuda:%d", name, n,
+                       n - 1);
+    *device = (int)index;
+    status = cudaGetDeviceProperties(p, *device);
+    if (status != cudaSuccess)
+        return no_device(status, name, e);
+    if (p->major < OLDEST_MAJOR)
+        return err_set(e, ERR_DEVICE,
+                       "device %s: %s is too old (seen compute capability %d.%d, needed %d.0)",
+                       name, p->name, p->major, p->minor, OLDEST_MAJOR);
+    return true;
+}
+
+void cuda_describe(char *out, size_t room)
+{
+    int n = 0;
+    cudaError_t status = cudaGetDeviceCount(&n);
+    size_t at = (size_t)snprintf(out, room, "cuda %d.%d:", CUDART_VERSION / 1000,
+                                 CUDART_VERSION % 1000 / 10);
+    if (status != cudaSuccess || n == 0) {
+        struct err e = ERR_NONE;
+        (void)cudaGetLastError();
+        no_device(status, "cuda", &e);
+        snprintf(out + at, room - at, " %s", e.text);
+        return;
+    }
+    for (int i = 0; i < n && at < room; i++) {
+        struct cudaDeviceProp p;
+        if (cudaGetDeviceProperties(&p, i) == cudaSuccess)
+            at += (size_t)snprintf(out + at, room - at, "%s cuda:%d %s (sm_%d%d, %.1f GiB)",
+                                   i ? "," : "", i, p.name, p.major, p.minor,
+                                   gib(p.totalGlobalMem));
+    }
+}
+
+/* ---- memory ---- */
+
+/* Not cleared. */
+static void *take(struct cuda *c, size_t bytes, struct err *e)
+{
+    void *p = pool_take(&c->pool, bytes);
+    if (!p) {
+        err_set(e, ERR_DEVICE,
+                "not enough memory on %s (%.2f GiB were asked for, %.2f of %.2f left)", c->name,
+                gib(bytes), gib(pool_free_bytes(&c->pool)), gib(c->pool.bytes));
+        return NULL;
+    }
+    return p;
+}
+
+void *cuda_alloc(struct backend *b, size_t bytes, struct err *e)
+{
+    void *p = take(cuda_of(b), bytes, e);
+    if (p && bytes)
+        cuda_check(cudaMemsetAsync(p, 0, bytes, cuda_of(b)->stream), "clearing memory");
+    return p;
+}
+
+void cuda_free(struct backend *b, void *p)
+{
+    if (p)
+        pool_give(&cuda_of(b)->pool, p);
+}
+
+/* The host's memory may be used again at once: what is not pinned is staged by the driver. */
+void cuda_upload(struct backend *b, void *device, const void *host, size_t bytes)
+{
+    if (bytes)
+        cuda_check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream),
+                   "a copy to the device");
+}
+
+void cuda_download(struct backend *b, void *host, const void *device, size_t bytes)
+{
+    struct cuda *c = cuda_of(b);
+    if (!bytes)
+        return;
+    cuda_check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, c->stream),
+               "a copy from the device");
+    cuda_check(cudaStreamSynchronize(c->stream), "the work before a copy");
+}
+
+static void cuda_copy(struct backend *b, void *to, const void *from, size_t bytes)
+{
+    if (bytes)
+        cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_of(b)->stream),
+                   "a copy");
+}
+
+static void cuda_zero(struct backend *b, void *p, size_t bytes)
+{
+    if (bytes)
+        cuda_check(cudaMemsetAsync(p, 0, bytes, cuda_of(b)->stream), "clearing memory");
+}
+
+/* What the pool has beside what callers may take. */
+static size_t overhead(size_t bytes)
+{
+    return (size_t)SLACK + LT_WORKSPACE + bytes / 128;
+}
+
+static uint64_t cuda_memory(struct backend *b)
+{
+    struct cuda *c = cuda_of(b);
+    return c->memory;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t scratch_for(struct cuda *c, const struct op_limits *l)
+{
+    size_t n = STAGING;
+    n = larger(n, linear_scratch(c, l));
+    n = larger(n, norm_scratch(l));
+    n = larger(n, attention_scratch(c, l));
+    n = larger(n, head_scratch(c, l));
+    n = larger(n, sample_scratch(l));
+    n = larger(n, dot_scratch());
+    return up(n, 256) + 32 * 256; /* each part of a frame begins at 256 bytes */
+}
+
+static size_t cuda_reserve_bytes(struct backend *b, const struct op_limits *l)
+{
+    return scratch_for(cuda_of(b), l);
+}
+
+static bool cuda_reserve(struct backend *b, const struct op_limits *l, struct err *e)
+{
+    struct cuda *c = cuda_of(b);
+    size_t want = scratch_for(c, l);
+    if (want <= c->scratch_bytes)
+        return true;
+    cuda_free(b, c->scratch);
+    c->scratch_bytes = 0;
+    c->scratch = static_cast<char *>(take(c, want, e));
+    if (c->scratch)
+        c->scratch_bytes = want;
+    return c->scratch != NULL;
+}
+
+/* ---- opening ---- */
+
+static void cuda_close(struct backend *b)
+{
+    struct cuda *c = cuda_of(b);
+    if (c->stream)
+        (void)cudaStreamSynchronize(c->stream);
+    cuda_lt_close(c);
+    (void)cudaFree(c->pool.memory);
+    free(c->pool.blocks);
+    if (c->stream)
+        (void)cudaStreamDestroy(c->stream);
+    free(c);
+}
+
+static struct ops table(void)
+{
+    struct ops t = {};
+    t.close = cuda_close;
+    t.alloc = cuda_alloc;
+    t.free = cuda_free;
+    t.upload = cuda_upload;
+    t.download = cuda_download;
+    t.copy = cuda_copy;
+    t.zero = cuda_zero;
+    t.memory = cuda_memory;
+    t.reserve = cuda_reserve;
+    t.reserve_bytes = cuda_reserve_bytes;
+    t.weight_new = cuda_weight_new;
+    t.weight_view = cuda_weight_view;
+    t.weight_free = cuda_weight_free;
+    t.weight_bytes = cuda_weight_bytes;
+    t.weight_load = cuda_weight_load;
+    t.weight_read = cuda_weight_read;
+    t.weight_refresh = cuda_weight_refresh;
+    t.linear = cuda_linear;
+    t.linear_backward = cuda_linear_backward;
+    t.embed = cuda_embed;
+    t.embed_backward = cuda_embed_backward;
+    t.gather = cuda_gather;
+    t.scatter_add = cuda_scatter_add;
+    t.add = cuda_add;
+    t.norm = cuda_norm;
+    t.norm_backward = cuda_norm_backward;
+    t.rope = cuda_rope;
+    t.swiglu = cuda_swiglu;
+    t.swiglu_backward = cuda_swiglu_backward;
+    t.kv_new = cuda_kv_new;
+    t.kv_free = cuda_kv_free;
+    t.kv_page_bytes = cuda_kv_page_bytes;
+    t.plan_new = cuda_plan_new;
+    t.plan_free = cuda_plan_free;
+    t.plan_set = cuda_plan_set;
+    t.kv_write = cuda_kv_write;
+    t.attention = cuda_attention;
+    t.attention_backward = cuda_attention_backward;
+    t.head = cuda_head;
+    t.head_backward = cuda_head_backward;
+    t.sample = cuda_sample;
+    t.distribution = cuda_distribution;
+    t.adamw = cuda_adamw;
+    t.dot = cuda_dot;
+    t.peak_flops = cuda_peak_flops;
+    return t;
+}
+
+/* The pool: what was asked for, or nearly all that is free. */
+static bool open_pool(struct cuda *c, const struct backend_options *o, struct err *e)
+{
+    size_t free_bytes = 0, total = 0;
+    void *memory = NULL;
+    cuda_check(cudaMemGetInfo(&free_bytes, &total), "asking for its memory");
+    size_t most = free_bytes > 2 * (size_t)LEFT_FREE ? free_bytes - LEFT_FREE : free_bytes / 2;
+    size_t want = o->memory && o->memory < total ? (size_t)o->memory + overhead((size_t)o->memory)
+                  : o->memory                    ? (size_t)-1
+                                                 : most;
+    if (want > most)
+        return err_set(
+            e, ERR_DEVICE,
+            "%s has not so much memory (%.2f GiB were asked for, %.2f of %.2f can be had)", c->name,
+            gib((size_t)o->memory), gib(most), gib(total));
+    if (want <= overhead(want))
+        return err_set(e, ERR_DEVICE, "%s has too little memory (%.2f of %.2f GiB are free)",
+                       c->name, gib(free_bytes), gib(total));
+    c->memory = o->memory ? (size_t)o->memory : want - overhead(want);
+    cudaError_t status = cudaMalloc(&memory, want);
+    if (status != cudaSuccess) {
+        (void)cudaGetLastError();
+        return err_set(e, ERR_DEVICE, "%s: %.2f GiB of memory cannot be had (%s)", c->name,
+                       gib(want), cudaGetErrorString(status));
+    }
+    pool_init(&c->pool, memory, want);
+    return true;
+}
+
+static bool open_all(struct cuda *c, const struct backend_options *o, struct err *e)
+{
+    static const struct op_limits none = {};
+    cuda_check(cudaSetDevice(c->device), "opening it");
+    if (!open_pool(c, o, e))
+        return false;
+    cuda_check(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking), "opening a stream");
+    if (o->precision != PRECISION_EXACT && cublasLtCreate(&c->lt) != CUBLAS_STATUS_SUCCESS)
+        return err_set(e, ERR_DEVICE, "%s: cuBLASLt does not start", c->name);
+    c->lt_workspace = take(c, LT_WORKSPACE, e);
+    return c->lt_workspace && cuda_reserve(&c->b, &none, e);
+}
+
+struct backend *cuda_open(const struct backend_options *o, struct err *e)
+{
+    static const struct ops ops = table();
+    struct cudaDeviceProp p;
+    int device = 0;
+    if (!find_device(o->device, &device, &p, e))
+        return NULL;
+    struct cuda *c = static_cast<struct cuda *>(xcalloc(1, sizeof *c));
+    snprintf(c->name, sizeof c->name, "cuda sm_%d%d %.120s", p.major, p.minor, p.name);
+    c->b.op = &ops;
+    c->b.name = c->name;
+    c->b.precision = o->precision;
+    c->device = device;
+    c->sms = p.multiProcessorCount;
+    c->shared_limit = p.sharedMemPerBlockOptin;
+    if (open_all(c, o, e))
+        return &c->b;
+    cuda_close(&c->b);
+    return NULL;
+}

@@ -1,0 +1,62 @@
+# cuda.mk - the CUDA device: compiled by nvcc with CUDA=1; in every build also by the C++ compiler
+# over tests/cuda-emu, so that kernels are tested where there is no GPU.
+
+CUDA_SRC := $(sort $(wildcard libcore/compute/cuda/*.cu))
+
+ifneq ($(CUDA),)
+# CUDA_ARCH: compute capabilities to make machine code for; PTX for the last one serves later ones.
+NVCC      ?= nvcc
+CUDA_ARCH ?= 80;90
+CUDA_ARCHS := $(subst ;, ,$(CUDA_ARCH))
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
+# Fused only where fmaf is written, as everywhere.
+NVCCFLAGS += -std=c++17 -O3 -fmad=false $(if $(DEBUG),-G) -Xcompiler -Wall,-Wextra,-Wshadow \
+             $(if $(WERROR),--Werror all-warnings -Xcompiler -Werror) $(if $(PTXAS),-Xptxas -v) \
+             $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
+             -gencode arch=compute_$(lastword $(CUDA_ARCHS))$(comma)code=compute_$(lastword $(CUDA_ARCHS))
+CPPFLAGS  += -DGCPO_CUDA
+LIB_OBJ   += $(CUDA_SRC:%.cu=$(B)/obj/%.cu.o)
+LDLIBS    += -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcublasLt -lcudart_static -lstdc++ -ldl -lrt
+
+$(B)/obj/%.cu.o: %.cu | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,NVCC,$<)
+	$(Q)$(NVCC) -Ilibcore -I$(B)/gen $(NVCCFLAGS) -MMD -MP -c -o $@ $<
+endif
+
+# ---- without a GPU ----
+
+EMU_SRC   := $(CUDA_SRC) $(sort $(wildcard tests/cuda-emu/*.cc)) libcore/compute/backend.c
+EMU_OBJ   := $(EMU_SRC:%=$(B)/obj/emu/%.o)
+EMU_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/cuda/test_*.c)))
+EMU_PROGRAMS := $(addprefix $(B)/emu/,gcpo-rollout gcpo-update gcpo-score)
+EMU_FLAGS := -std=c++17 $(if $(DEBUG),-O0,-O2) -g $(SAN) -Wall -Wextra -Wshadow -Wno-unknown-pragmas $(if $(WERROR),-Werror) \
+             -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-math-errno -ffp-contract=off -pthread
+# A fused multiply-add is an instruction, not a call, where the processor has one.
+ifneq ($(filter x86_64,$(shell uname -m)),)
+EMU_FLAGS += -mfma
+endif
+
+$(B)/obj/emu/%.cu.o: %.cu | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,EMU,$<)
+	$(Q)$(CXX) -x c++ $(CPPFLAGS) -Itests/cuda-emu $(EMU_FLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/emu/%.cc.o: %.cc | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,EMU,$<)
+	$(Q)$(CXX) $(CPPFLAGS) -Itests/cuda-emu $(EMU_FLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/emu/%.c.o: %.c | $(GEN)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -DGCPO_CUDA $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(EMU_TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(EMU_OBJ) $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(EMU_PROGRAMS): $(B)/emu/%: $(B)/obj/cmd/%.o $(EMU_OBJ) $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

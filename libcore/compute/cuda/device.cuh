@@ -1,0 +1,86 @@
+/* device.cuh - functions that kernels share.
+ *
+ * The arithmetic is that of cpu/: fused where fmaf is written and nowhere else (-fmad=false), so
+ * that the bits are the same. */
+#ifndef COMPUTE_CUDA_DEVICE_CUH
+#define COMPUTE_CUDA_DEVICE_CUH
+
+#include "compute/cuda/cuda.cuh"
+
+extern "C" {
+#include "compute/exact.h"
+}
+
+enum { WARP = 32, LANES = 16 };
+
+__device__ __forceinline__ float *row_at(struct rows r, size_t m)
+{
+    return r.p + m * r.stride;
+}
+
+__device__ __forceinline__ float element(const void *p, bool bf16, size_t at)
+{
+    return bf16 ? from_bf16(static_cast<const uint16_t *>(p)[at])
+                : static_cast<const float *>(p)[at];
+}
+
+/* Elements (i, j) of m rows of n, without a division: rows along y, columns along x. */
+enum { EACH_THREADS = 256 };
+#define EACH(i, j, m, n)                                                                           \
+    for (size_t i = blockIdx.y; i < (m); i += gridDim.y)                                           \
+        for (size_t j = (size_t)blockIdx.x * blockDim.x + threadIdx.x; j < (n);                    \
+             j += (size_t)gridDim.x * blockDim.x)
+
+static inline dim3 grid_rows(size_t m, size_t n)
+{
+    size_t x = parts(n, EACH_THREADS), most = m > 64 ? 32 : 4096;
+    return dim3((unsigned)(x < most ? x : most), (unsigned)(m < 32768 ? m : 32768));
+}
+
+/* exp as cpu/simd.h has it: Cody-Waite, a polynomial of degree 6, 0 below -87.33654. */
+__device__ __forceinline__ float exp_f(float x)
+{
+    float c = x < 88.37f ? x : 88.37f;
+    float t = fmaf(c, 1.44269504f, 12582912.0f);
+    float n = t - 12582912.0f;
+    float r = fmaf(n, -0.693359375f, c);
+    r = fmaf(n, 2.12194440e-4f, r);
+    float p = 1.38144672e-3f;
+    p = fmaf(p, r, 8.36878084e-3f);
+    p = fmaf(p, r, 4.16683927e-2f);
+    p = fmaf(p, r, 1.66665196e-1f);
+    p = fmaf(p, r, 4.9999994e-1f);
+    p = fmaf(p, r, 1.0f);
+    p = fmaf(p, r, 1.0f);
+    p = bits_float(float_bits(p) + (float_bits(t) << 23));
+    return x < -87.33654f ? 0.0f : p;
+}
+
+/* The sixteen lanes of half a warp folded by halves: every lane gets what lane 0 of cpu/ has,
+ * since a + b = b + a. */
+template <typename T> __device__ __forceinline__ T lanes_sum(T v)
+{
+    for (int h = LANES / 2; h; h /= 2)
+        v += __shfl_xor_sync(0xffffffffu, v, h);
+    return v;
+}
+
+__device__ __forceinline__ float lanes_max(float v)
+{
+    for (int h = LANES / 2; h; h /= 2) {
+        float o = __shfl_xor_sync(0xffffffffu, v, h);
+        v = o > v ? o : v;
+    }
+    return v;
+}
+
+/* Sum of x^2 of c elements by lane l of sixteen. */
+__device__ __forceinline__ float lane_squares(const float *x, size_t c, unsigned l)
+{
+    float s = 0;
+    for (size_t i = l; i < c; i += LANES)
+        s = fmaf(x[i], x[i], s);
+    return s;
+}
+
+#endif

@@ -1,0 +1,280 @@
+/* head.cu - log-probabilities of given tokens and their gradient.
+ *
+ * Rows go in chunks and ids in slabs; the logits of one chunk and slab are all that ever exists.
+ * Blocks of OPS_VOCAB_BLOCK ids are reduced by half a warp each, as cpu/ does it. */
+#include "compute/cuda/vocab.cuh"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 4 * OPS_ROW_BLOCK, SLAB = 16 * OPS_VOCAB_BLOCK, THREADS = 256 };
+
+static size_t chunk_rows(size_t m)
+{
+    return m < CHUNK ? m : (size_t)CHUNK;
+}
+
+static size_t slab_ids(size_t v)
+{
+    return v < SLAB ? v : (size_t)SLAB;
+}
+
+/* Targets and derivatives of one chunk: as many as a row can have are not known beforehand, so
+ * they go over in pieces of this many. */
+enum { TARGETS = 1 << 14 };
+
+struct target {
+    int32_t row, id;
+    float value; /* backward: the derivative */
+};
+
+size_t head_scratch(const struct cuda *c, const struct op_limits *l)
+{
+    size_t rows = chunk_rows(l->head_rows), slab = slab_ids(l->vocab);
+    size_t n = rows * slab * sizeof(float) +
+               rows * vocab_blocks(l->vocab) * sizeof(struct vocab_part) +
+               TARGETS * (sizeof(struct target) + sizeof(float)) +
+               rows * (sizeof(struct head_row) + 4 * sizeof(float)) + 8 * 256;
+    struct op_limits head = {}; /* the products that are called meanwhile */
+    head.rows = rows;
+    head.width = l->hidden > slab ? l->hidden : slab;
+    head.hidden = l->hidden;
+    head.vocab = slab;
+    head.train = l->train;
+    return l->head_rows ? n + linear_scratch(c, &head) : 0;
+}
+
+/* ---- forward ---- */
+
+/* One block of ids of one row for each half warp. */
+__global__ void reduce_blocks(const float *logits, size_t row_floats, size_t rows, size_t n,
+                              size_t first_block, size_t blocks, struct vocab_part *to, bool dot)
+{
+    size_t in_slab = vocab_blocks(n);
+    size_t i = ((size_t)blockIdx.x * blockDim.x + threadIdx.x) / LANES, row = i / in_slab;
+    size_t at = i % in_slab * OPS_VOCAB_BLOCK;
+    size_t count = row >= rows ? 0 : n - at < OPS_VOCAB_BLOCK ? n - at : (size_t)OPS_VOCAB_BLOCK;
+    const float *z = logits + (row < rows ? row : 0) * row_floats + at;
+    struct vocab_part p = vocab_block(z, (int)count, (int)threadIdx.x % LANES, dot);
+    if (threadIdx.x % LANES == 0 && row < rows)
+        to[row * blocks + first_block + i % in_slab] = p;
+}
+
+__global__ void merge_rows(const struct vocab_part *parts, size_t blocks, size_t rows,
+                           struct head_row *to)
+{
+    size_t row = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (row >= rows)
+        return;
+    double mean;
+    to[row].lse = vocab_merge(parts + row * blocks, (int)blocks, &mean);
+    to[row].entropy = to[row].lse - mean;
+}
+
+/* value[t] = the logit of target t if its id is in the slab. */
+__global__ void pick_targets(const float *logits, size_t row_floats, size_t first, size_t n,
+                             const struct target *targets, size_t n_targets, float *value)
+{
+    size_t t = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (t >= n_targets)
+        return;
+    size_t id = (size_t)targets[t].id;
+    if (id >= first && id - first < n)
+        value[t] = logits[(size_t)targets[t].row * row_floats + id - first];
+}
+
+struct pass {
+    struct cuda *c;
+    float *logits;
+    size_t rows, slab; /* of the chunk; ids of a slab */
+    struct target *host, *targets;
+    float *values;
+};
+
+static struct pass pass_open(struct cuda *c, frame *f, const struct weight *w, size_t m)
+{
+    struct pass p = {};
+    p.c = c;
+    p.slab = slab_ids(w->n);
+    p.logits = f->take<float>(chunk_rows(m) * p.slab);
+    p.targets = f->take<struct target>(TARGETS);
+    p.values = f->take<float>(TARGETS);
+    p.host = static_cast<struct target *>(xmalloc(TARGETS * sizeof *p.host));
+    return p;
+}
+
+/* Targets [t, end) of rows below m + rows, at most TARGETS of them, counted from row m. */
+static size_t send_targets(struct pass *p, const struct head_target *targets, const double *values,
+                           size_t t, size_t end, size_t m)
+{
+    size_t n = 0;
+    for (; t + n < end && n < TARGETS; n++)
+        p->host[n] = {targets[t + n].row - (int32_t)m, targets[t + n].id,
+                      values ? (float)values[t + n] : 0.0f};
+    cuda_upload(&p->c->b, p->targets, p->host, n * sizeof *p->host);
+    return n;
+}
+
+static size_t targets_end(const struct head_target *targets, size_t n, size_t t, size_t row)
+{
+    while (t < n && (size_t)targets[t].row < row)
+        t++;
+    return t;
+}
+
+static unsigned grid_for(size_t n)
+{
+    return (unsigned)parts(n, THREADS);
+}
+
+/* The logits of the chunk's targets, and the parts of its rows. */
+static void forward_slab(struct pass *p, const struct head *a, size_t first, size_t n, size_t m,
+                         size_t t, size_t end, struct vocab_part *vocab)
+{
+    struct rows x = {a->x.p + m * a->x.stride, a->x.stride};
+    size_t blocks = vocab_blocks(a->w->n);
+    cuda_linear_part(p->c, a->w, first, n, p->rows, x, {p->logits, p->slab});
+    LAUNCH(p->c, reduce_blocks, grid_for(p->rows * vocab_blocks(n) * LANES), THREADS, 0, p->logits,
+           p->slab, p->rows, n, first / OPS_VOCAB_BLOCK, blocks, vocab, a->entropy);
+    bool whole = end - t <= TARGETS; /* then they are there, and stay, for all slabs */
+    for (size_t part; t < end; t += part) {
+        part = whole ? end - t : send_targets(p, a->targets, NULL, t, end, m);
+        if (!whole)
+            cuda_upload(&p->c->b, p->values, a->logp + t, part * sizeof(float));
+        LAUNCH(p->c, pick_targets, grid_for(part), THREADS, 0, p->logits, p->slab, first, n,
+               p->targets, part, p->values);
+        if (!whole)
+            cuda_download(&p->c->b, a->logp + t, p->values, part * sizeof(float));
+    }
+}
+
+void cuda_head(struct backend *b, const struct head *a)
+{
+    struct cuda *c = cuda_of(b);
+    frame f(c);
+    if (a->m == 0)
+        return;
+    struct pass p = pass_open(c, &f, a->w, a->m);
+    size_t blocks = vocab_blocks(a->w->n), t = 0;
+    struct vocab_part *vocab = f.take<struct vocab_part>(chunk_rows(a->m) * blocks);
+    struct head_row *rows = f.take<struct head_row>(chunk_rows(a->m));
+    for (size_t m = 0; m < a->m; m += CHUNK) {
+        p.rows = chunk_rows(a->m - m);
+        size_t end = targets_end(a->targets, a->n_targets, t, m + p.rows);
+        bool whole = end - t <= TARGETS;
+        if (whole && end > t)
+            send_targets(&p, a->targets, NULL, t, end, m);
+        for (size_t first = 0; first < a->w->n; first += p.slab) {
+            size_t n = a->w->n - first < p.slab ? a->w->n - first : p.slab;
+            forward_slab(&p, a, first, n, m, t, end, vocab);
+        }
+        LAUNCH(c, merge_rows, grid_for(p.rows), THREADS, 0, vocab, blocks, p.rows, rows);
+        if (whole)
+            cuda_download(b, a->logp + t, p.values, (end - t) * sizeof(float));
+        struct head_row *out = a->rows + m;
+        cuda_download(b, out, rows, p.rows * sizeof *rows);
+        for (; t < end; t++)
+            a->logp[t] = (float)((double)a->logp[t] - a->rows[a->targets[t].row].lse);
+    }
+    ASSERT(t == a->n_targets);
+    free(p.host);
+}
+
+/* ---- backward ---- */
+
+/* What a row's logits become: -p (g + h (log p + H)). */
+struct slope {
+    float lse, g, h, entropy;
+};
+
+__global__ void gradient_rows(float *logits, size_t row_floats, size_t rows, size_t n,
+                              const struct slope *slopes)
+{
+    EACH(i, j, rows, n)
+    {
+        struct slope s = slopes[i];
+        float *z = logits + i * row_floats + j;
+        float logp = *z - s.lse, factor = fmaf(logp + s.entropy, s.h, s.g);
+        *z = exp_f(logp) * (0.0f - factor);
+    }
+}
+
+/* Several targets of a row may have one id, so a thread takes all of a row's, in order. */
+__global__ void add_targets(float *logits, size_t row_floats, size_t first, size_t n,
+                            const struct target *targets, size_t n_targets)
+{
+    size_t t = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (t >= n_targets || (t && targets[t - 1].row == targets[t].row))
+        return;
+    for (int32_t row = targets[t].row; t < n_targets && targets[t].row == row; t++) {
+        size_t id = (size_t)targets[t].id;
+        if (id >= first && id - first < n)
+            logits[(size_t)row * row_floats + id - first] += targets[t].value;
+    }
+}
+
+/* Sums over each row's targets. */
+static void fill_slopes(const struct head_grad *a, size_t m, size_t rows, size_t t,
+                        struct slope *to)
+{
+    for (size_t i = 0; i < rows; i++) {
+        double g = 0, h = 0;
+        for (; t < a->n_targets && (size_t)a->targets[t].row == m + i; t++) {
+            g += a->dlogp[t];
+            h += a->dentropy ? a->dentropy[t] : 0;
+        }
+        to[i] = {(float)a->rows[m + i].lse, (float)g, (float)h,
+                 h != 0 ? (float)a->rows[m + i].entropy : 0.0f};
+        if (to[i].h == 0)
+            to[i].entropy = 0;
+    }
+}
+
+static void backward_slab(struct pass *p, const struct head_grad *a, size_t first, size_t n,
+                          size_t m, size_t t, size_t end, const struct slope *slopes)
+{
+    struct cuda *c = p->c;
+    struct rows x = {a->x.p + m * a->x.stride, a->x.stride};
+    struct rows dx = {a->dx.p + m * a->dx.stride, a->dx.stride}, logits = {p->logits, p->slab};
+    cuda_linear_part(c, a->w, first, n, p->rows, x, logits);
+    LAUNCH(c, gradient_rows, grid_rows(p->rows, n), EACH_THREADS, 0, p->logits, p->slab, p->rows, n,
+           slopes);
+    bool whole = end - t <= TARGETS;
+    for (size_t part; t < end; t += part) {
+        part = whole ? end - t : send_targets(p, a->targets, a->dlogp, t, end, m);
+        LAUNCH(c, add_targets, grid_for(part), THREADS, 0, p->logits, p->slab, first, n, p->targets,
+               part);
+    }
+    cuda_linear_dx(c, a->w, first, n, p->rows, logits, dx, first > 0, false);
+    if (a->dw)
+        cuda_linear_dw(c, a->dw + first * a->w->k, n, a->w->k, p->rows, logits, x);
+}
+
+void cuda_head_backward(struct backend *b, const struct head_grad *a)
+{
+    struct cuda *c = cuda_of(b);
+    frame f(c);
+    if (a->m == 0)
+        return;
+    struct pass p = pass_open(c, &f, a->w, a->m);
+    struct slope *slopes = f.take<struct slope>(chunk_rows(a->m));
+    struct slope *host = static_cast<struct slope *>(xmalloc(chunk_rows(a->m) * sizeof *host));
+    size_t t = 0;
+    for (size_t m = 0; m < a->m; m += CHUNK) {
+        p.rows = chunk_rows(a->m - m);
+        size_t end = targets_end(a->targets, a->n_targets, t, m + p.rows);
+        fill_slopes(a, m, p.rows, t, host);
+        cuda_upload(b, slopes, host, p.rows * sizeof *host);
+        if (end > t && end - t <= TARGETS)
+            send_targets(&p, a->targets, a->dlogp, t, end, m);
+        for (size_t first = 0; first < a->w->n; first += p.slab) {
+            size_t n = a->w->n - first < p.slab ? a->w->n - first : p.slab;
+            backward_slab(&p, a, first, n, m, t, end, slopes);
+        }
+        t = end;
+    }
+    ASSERT(t == a->n_targets);
+    free(host);
+    free(p.host);
+}

@@ -1,0 +1,387 @@
+/* kv.cu - pages of keys and values, and how a batch is cut for the kernels.
+ *
+ * Everything about a batch that kernels must know is put together on the host and goes over in
+ * one piece.  Single rows of neighbours that share a prompt (a decode step) are stacked: their
+ * shared keys are read once. */
+#include "compute/cuda/device.cuh"
+#include "compute/cuda/attention.cuh"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- pages ---- */
+
+static size_t elem_bytes(enum elem type)
+{
+    return type == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+size_t cuda_kv_page_bytes(struct backend *b, enum elem type, size_t n_layers, size_t n_kv_heads,
+                          size_t head_dim)
+{
+    (void)b;
+    return n_layers * n_kv_heads * 2 * OPS_KV_BLOCK * head_dim * elem_bytes(type);
+}
+
+struct kv *cuda_kv_new(struct backend *b, enum elem type, size_t n_layers, size_t n_pages,
+                       size_t n_kv_heads, size_t head_dim, struct err *e)
+{
+    size_t page = cuda_kv_page_bytes(b, type, n_layers, n_kv_heads, head_dim);
+    if (page && n_pages > SIZE_MAX / page) {
+        err_set(e, ERR_DEVICE, "not enough memory for %zu pages of keys and values", n_pages);
+        return NULL;
+    }
+    void *data = cuda_alloc(b, n_pages * page, e);
+    if (!data)
+        return NULL;
+    struct kv *kv = static_cast<struct kv *>(xmalloc(sizeof *kv));
+    *kv = {type, n_layers, n_pages, n_kv_heads, head_dim, data};
+    return kv;
+}
+
+void cuda_kv_free(struct backend *b, struct kv *kv)
+{
+    if (!kv)
+        return;
+    cuda_free(b, kv->data);
+    free(kv);
+}
+
+/* A block for each sequence and sixteen of its rows. */
+enum { WRITE_ROWS = 16, WRITE_THREADS = 128 };
+
+__global__ void write_pages(struct kv kv, size_t layer, const struct seq *seqs,
+                            const int32_t *pages, struct rows k, struct rows v)
+{
+    struct seq s = seqs[blockIdx.y];
+    int first = (int)blockIdx.x * WRITE_ROWS;
+    size_t width = kv.n_heads * kv.d;
+    for (int r = first; r < s.n_rows && r < first + WRITE_ROWS; r++) {
+        int position = s.n_keys - s.n_rows + r;
+        size_t page = (size_t)pages[s.own + position / OPS_KV_BLOCK];
+        const float *from_k = row_at(k, (size_t)(s.row + r)),
+                    *from_v = row_at(v, (size_t)(s.row + r));
+        for (size_t i = threadIdx.x; i < width; i += blockDim.x) {
+            size_t head = i / kv.d, d = i % kv.d;
+            size_t at = kv_place(&kv, layer, page, head) +
+                        (size_t)(position % OPS_KV_BLOCK) * kv.d + d;
+            if (kv.type == ELEM_BF16) {
+                static_cast<uint16_t *>(kv.data)[at] = to_bf16(from_k[i]);
+                static_cast<uint16_t *>(kv.data)[at + OPS_KV_BLOCK * kv.d] = to_bf16(from_v[i]);
+            } else {
+                static_cast<float *>(kv.data)[at] = from_k[i];
+                static_cast<float *>(kv.data)[at + OPS_KV_BLOCK * kv.d] = from_v[i];
+            }
+        }
+    }
+}
+
+enum { GRID_Y = 32768 };
+
+void cuda_kv_write(struct backend *b, const struct kv_write *a)
+{
+    const struct attn_plan *plan = a->plan;
+    size_t longest = 0;
+    for (size_t i = 0; i < plan->s.n; i++)
+        longest = plan->s.seqs[i].n_rows > longest ? plan->s.seqs[i].n_rows : longest;
+    ASSERT(a->layer < a->kv->n_layers);
+    for (size_t i = 0; i < plan->s.n && longest; i += GRID_Y) {
+        size_t n = plan->s.n - i < GRID_Y ? plan->s.n - i : (size_t)GRID_Y;
+        LAUNCH(cuda_of(b), write_pages, dim3((unsigned)parts(longest, WRITE_ROWS), (unsigned)n),
+               WRITE_THREADS, 0, *a->kv, a->layer, plan->seqs + i, plan->pages, a->k, a->v);
+    }
+}
+
+/* ---- plans ---- */
+
+/* Places of the parts of plan->memory, all 4 bytes wide; sized for the largest batch. */
+struct places {
+    size_t seqs, pages, items, strips, blocks, row_parts, sharers, end;
+};
+
+static struct places places_of(const struct plan_size *z, size_t page_limit)
+{
+    struct places p;
+    size_t rows = z->n_rows + z->n_seqs + 1;
+    p.seqs = 0;
+    p.pages = p.seqs + z->n_seqs * sizeof(struct seq);
+    p.items = p.pages + page_limit * sizeof(int32_t);
+    p.strips = p.items + rows * sizeof(struct item);
+    p.blocks = p.strips + (rows + STRIP_SLOTS) * sizeof(struct strip);
+    p.row_parts = p.blocks + page_limit * sizeof(struct key_block);
+    p.sharers = p.row_parts + z->n_rows * sizeof(struct row_parts);
+    p.end = p.sharers + z->n_seqs * sizeof(struct sharers);
+    return p;
+}
+
+struct attn_plan *cuda_plan_new(struct backend *b, const struct plan_size *size, struct err *e)
+{
+    ASSERT(size->n_kv_heads && size->n_heads % size->n_kv_heads == 0);
+    struct attn_plan *plan = static_cast<struct attn_plan *>(xcalloc(1, sizeof *plan));
+    plan->n_heads = size->n_heads;
+    plan->n_kv_heads = size->n_kv_heads;
+    struct places at = places_of(size, size->n_pages);
+    plan->bytes = at.end;
+    plan->host = static_cast<char *>(xcalloc(1, plan->bytes + 1));
+    plan->memory = static_cast<char *>(cuda_alloc(b, plan->bytes, e));
+    if (plan->memory && host_seqs_init(&plan->s, size, e)) {
+        plan->seqs = reinterpret_cast<const struct seq *>(plan->memory + at.seqs);
+        plan->pages = reinterpret_cast<const int32_t *>(plan->memory + at.pages);
+        plan->items = reinterpret_cast<const struct item *>(plan->memory + at.items);
+        plan->strips = reinterpret_cast<const struct strip *>(plan->memory + at.strips);
+        plan->blocks = reinterpret_cast<const struct key_block *>(plan->memory + at.blocks);
+        plan->row_parts = reinterpret_cast<const struct row_parts *>(plan->memory + at.row_parts);
+        plan->sharers = reinterpret_cast<const struct sharers *>(plan->memory + at.sharers);
+        return plan;
+    }
+    cuda_plan_free(b, plan);
+    return NULL;
+}
+
+void cuda_plan_free(struct backend *b, struct attn_plan *plan)
+{
+    if (!plan)
+        return;
+    host_seqs_free(&plan->s);
+    cuda_free(b, plan->memory);
+    free(plan->host);
+    free(plan);
+}
+
+/* The host's side of a list that goes to the device. */
+template <typename T> static T *mine(const struct attn_plan *plan, const T *theirs)
+{
+    return reinterpret_cast<T *>(plan->host +
+                                 (reinterpret_cast<const char *>(theirs) - plan->memory));
+}
+
+static void send(struct cuda *c, const struct attn_plan *plan, const void *theirs, size_t bytes)
+{
+    size_t at = (size_t)(static_cast<const char *>(theirs) - plan->memory);
+    ASSERT(at + bytes <= plan->bytes);
+    cuda_upload(&c->b, plan->memory + at, plan->host + at, bytes);
+}
+
+/* The sequence whose rows begin at `row`, or n: rows are rising. */
+static size_t seq_at(const struct host_seqs *s, size_t row)
+{
+    size_t lo = 0, hi = s->n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (s->seqs[mid].row < row)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < s->n && s->seqs[lo].row == row ? lo : s->n;
+}
+
+static void fill_sharers(struct attn_plan *plan)
+{
+    const struct host_seqs *s = &plan->s;
+    struct sharers *to = mine(plan, plan->sharers);
+    for (size_t i = 0; i < s->n; i++)
+        to[i] = {0, 0};
+    for (size_t k = 0; k < s->n; k++) {
+        size_t i = s->seqs[k].n_shared ? seq_at(s, s->seqs[k].shared_row) : s->n;
+        if (i == s->n || i == k)
+            continue;
+        if (to[i].end == 0)
+            to[i].first = (int32_t)k;
+        to[i].end = (int32_t)k + 1;
+    }
+}
+
+static void fill_seqs(struct cuda *c, struct attn_plan *plan)
+{
+    const struct host_seqs *s = &plan->s;
+    struct seq *to = mine(plan, plan->seqs);
+    int32_t *pages = mine(plan, plan->pages);
+    struct key_block *blocks = mine(plan, plan->blocks);
+    size_t n_pages = 0;
+    plan->n_blocks = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct attn_seq *q = &s->seqs[i];
+        size_t own = parts(q->n_keys, OPS_KV_BLOCK), shared = parts(q->n_shared, OPS_KV_BLOCK);
+        to[i] = {(int32_t)(q->shared_pages - s->pages),
+                 (int32_t)q->n_shared,
+                 (int32_t)(q->pages - s->pages),
+                 (int32_t)q->n_keys,
+                 (int32_t)q->row,
+                 (int32_t)q->n_rows,
+                 (int32_t)q->shared_row};
+        if (!q->n_shared)
+            to[i].shared = 0;
+        size_t end = (size_t)to[i].own + own, shared_end = (size_t)to[i].shared + shared;
+        n_pages = end > n_pages ? end : n_pages;
+        n_pages = shared_end > n_pages ? shared_end : n_pages;
+        for (size_t k = 0; k < own; k++)
+            blocks[plan->n_blocks++] = {(int32_t)i, (int32_t)k};
+    }
+    fill_sharers(plan);
+    memcpy(pages, s->pages, n_pages * sizeof *pages);
+    send(c, plan, plan->seqs, s->n * sizeof *to);
+    send(c, plan, plan->pages, n_pages * sizeof *pages);
+    send(c, plan, plan->blocks, plan->n_blocks * sizeof *blocks);
+    send(c, plan, plan->sharers, s->n * sizeof(struct sharers));
+}
+
+/* Neighbours from i on that can be stacked: single rows with one shared run. */
+static size_t stack_of(const struct host_seqs *s, size_t i, size_t most)
+{
+    size_t n = 1;
+    if (s->seqs[i].n_rows != 1 || s->seqs[i].n_shared == 0)
+        return 1;
+    while (n < most && i + n < s->n && s->seqs[i + n].n_rows == 1 &&
+           host_seqs_share(&s->seqs[i + n - 1], &s->seqs[i + n]))
+        n++;
+    return n;
+}
+
+/* Rows that fit a tile of `tile` stacked rows. Tensor cores do single rows by strips, so what is
+ * here for them, the gradient's rows, is not stacked. */
+static void fill_items(struct cuda *c, struct attn_plan *plan, size_t tile, bool stacks)
+{
+    const struct host_seqs *s = &plan->s;
+    struct item *to = mine(plan, plan->items);
+    size_t group = plan->n_heads / plan->n_kv_heads;
+    plan->item_rows = group < tile ? tile / group : 1;
+    plan->n_items = 0;
+    for (size_t i = 0, n; i < s->n; i += n) {
+        n = stacks ? stack_of(s, i, plan->item_rows) : 1;
+        if (n > 1)
+            to[plan->n_items++] = {(int32_t)i, (int32_t)n, 0, 1};
+        for (size_t row = 0, rows; n == 1 && row < s->seqs[i].n_rows; row += rows) {
+            rows = s->seqs[i].n_rows - row < plan->item_rows ? s->seqs[i].n_rows - row
+                                                             : plan->item_rows;
+            to[plan->n_items++] = {(int32_t)i, 1, (int32_t)row, (int32_t)rows};
+        }
+    }
+    send(c, plan, plan->items, plan->n_items * sizeof *to);
+}
+
+/* ---- strips, for tensor cores ----
+ * A decode step has few rows and long runs of keys, so runs are cut into pieces of `cut` blocks,
+ * whose results are put together afterwards, in order. */
+
+struct cutting {
+    struct attn_plan *plan;
+    struct strip *to;
+    struct row_parts *rows;
+    size_t cut, limit; /* blocks of a piece; parts of a row, at most */
+    int32_t n_slots;
+};
+
+/* Blocks [first, end) in pieces, numbered from `part` on; returns the next number. */
+static int32_t cut_run(struct cutting *x, struct strip s, int32_t first, int32_t end, int32_t part)
+{
+    int32_t blocks = end - first, n = (int32_t)parts((size_t)blocks, x->cut);
+    for (int32_t i = 0; i < n; i++) {
+        s.first = first + blocks * i / n;
+        s.end = first + blocks * (i + 1) / n;
+        s.part = part++;
+        x->to[x->plan->n_strips++] = s;
+    }
+    return part;
+}
+
+static int32_t blocks_of(size_t n)
+{
+    return (int32_t)parts(n, OPS_KV_BLOCK);
+}
+
+static void set_parts(struct cutting *x, size_t row, int32_t n)
+{
+    x->rows[row] = {n > 1 ? x->n_slots : 0, n};
+    x->n_slots += n > 1 ? n : 0;
+    ASSERT(x->n_slots <= STRIP_SLOTS);
+}
+
+/* Single rows that share a run: the run once for all, then each row's own keys. */
+static void cut_stack(struct cutting *x, size_t i, size_t n)
+{
+    const struct attn_seq *seqs = x->plan->s.seqs;
+    int32_t shared = blocks_of(seqs[i].n_shared);
+    int32_t before = cut_run(x, {(int32_t)i, (int32_t)n, 0, 1, 0, 0, 0}, 0, shared, 0);
+    for (size_t k = i; k < i + n; k++)
+        set_parts(x, seqs[k].row,
+                  cut_run(x, {(int32_t)k, 1, 0, 1, 0, 0, 0}, shared,
+                          shared + blocks_of(seqs[k].n_keys), before));
+}
+
+static void cut_seq(struct cutting *x, size_t i, size_t rows_at_once)
+{
+    const struct attn_seq *s = &x->plan->s.seqs[i];
+    int32_t shared = blocks_of(s->n_shared);
+    for (size_t row = 0, rows; row < s->n_rows; row += rows) {
+        rows = s->n_rows - row < rows_at_once ? s->n_rows - row : rows_at_once;
+        int32_t end = shared + blocks_of(s->n_keys - s->n_rows + row + rows), n = 1;
+        struct strip strip = {(int32_t)i, 1, (int32_t)row, (int32_t)rows, 0, end, 0};
+        if (s->n_rows == 1 && x->limit > 1)
+            n = cut_run(x, strip, 0, end, 0);
+        else
+            x->to[x->plan->n_strips++] = strip;
+        for (size_t k = 0; k < rows; k++)
+            set_parts(x, s->row + row + k, n);
+    }
+}
+
+/* Pieces so long that there are some for every processor, and no more than STRIP_SLOTS in all. */
+static void choose_cut(const struct cuda *c, struct cutting *x)
+{
+    const struct host_seqs *all = &x->plan->s;
+    size_t blocks = 0, longest = 1, singles = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->seqs[i].n_rows != 1)
+            continue;
+        size_t n = parts(all->seqs[i].n_keys, OPS_KV_BLOCK) +
+                   parts(all->seqs[i].n_shared, OPS_KV_BLOCK);
+        singles++;
+        blocks += n;
+        longest = n > longest ? n : longest;
+    }
+    x->limit = singles ? STRIP_SLOTS / singles : 1;
+    x->limit = x->limit > STRIP_PARTS ? (size_t)STRIP_PARTS : x->limit;
+    size_t fair = blocks * x->plan->n_kv_heads / (4 * (size_t)c->sms) + 1;
+    size_t least = x->limit > 2 ? parts(longest, x->limit - 2) : longest;
+    x->cut = fair > 4 ? fair : 4;
+    x->cut = x->cut > least ? x->cut : least;
+}
+
+static void fill_strips(struct cuda *c, struct attn_plan *plan)
+{
+    const struct host_seqs *s = &plan->s;
+    size_t group = plan->n_heads / plan->n_kv_heads;
+    size_t rows = group < STRIP_ROWS ? STRIP_ROWS / group : 1;
+    struct cutting x = {plan, mine(plan, plan->strips), mine(plan, plan->row_parts), 0, 0, 0};
+    choose_cut(c, &x);
+    memset(x.rows, 0, plan->n_rows * sizeof *x.rows); /* rows of no sequence have no parts */
+    plan->n_strips = 0;
+    for (size_t i = 0, n; i < s->n; i += n) {
+        n = x.limit > 1 ? stack_of(s, i, rows) : 1;
+        if (n > 1)
+            cut_stack(&x, i, n);
+        else
+            cut_seq(&x, i, rows);
+    }
+    plan->n_slots = (size_t)x.n_slots;
+    send(c, plan, plan->strips, plan->n_strips * sizeof *x.to);
+    send(c, plan, plan->row_parts, plan->n_rows * sizeof *x.rows);
+}
+
+void cuda_plan_set(struct backend *b, struct attn_plan *plan, const struct attn_seq *seqs,
+                   size_t n_seqs)
+{
+    struct cuda *c = cuda_of(b);
+    host_seqs_set(&plan->s, seqs, n_seqs);
+    plan->n_rows = 0;
+    for (size_t i = 0; i < n_seqs; i++)
+        plan->n_rows = seqs[i].row + seqs[i].n_rows;
+    if (n_seqs == 0)
+        return;
+    fill_seqs(c, plan);
+    bool tensor = b->precision == PRECISION_BF16;
+    if (tensor)
+        fill_strips(c, plan);
+    fill_items(c, plan, tensor ? STRIP_ROWS : EXACT_ROWS, !tensor);
+}

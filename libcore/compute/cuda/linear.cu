@@ -1,0 +1,186 @@
+/* linear.cu - products with weights, forward and backward.
+ *
+ * PRECISION_EXACT reads activations and weights as they are.  PRECISION_BF16 rounds
+ * activations into scratch first, and views of masters a slab of rows at a time. */
+#include "compute/cuda/cuda.cuh"
+
+enum { SLAB_BYTES = 64 << 20 }; /* of a view, rounded */
+
+static bool exact(const struct cuda *c)
+{
+    return c->b.precision == PRECISION_EXACT;
+}
+
+static void multiply(struct cuda *c, const struct product *p)
+{
+    if (exact(c))
+        cuda_product(c, p);
+    else
+        cuda_product_lt(c, p);
+}
+
+/* Elements of bf16 for m rows of n. */
+static size_t rounded(size_t m, size_t n)
+{
+    return m * up(n, 8) + 128;
+}
+
+size_t linear_scratch(const struct cuda *c, const struct op_limits *l)
+{
+    if (c->b.precision != PRECISION_BF16)
+        return 0;
+    size_t widest = l->width > l->hidden ? l->width : l->hidden;
+    size_t row = up(l->width > l->vocab ? l->width : l->vocab, 8);
+    size_t slab = row * sizeof(uint16_t) > SLAB_BYTES ? row * sizeof(uint16_t) : (size_t)SLAB_BYTES;
+    size_t rows = l->rows > l->head_rows ? l->rows : l->head_rows;
+    return (l->train ? 2 : 1) * rounded(rows, widest) * sizeof(uint16_t) + slab + 1024;
+}
+
+/* m rows of x, as a product's side over columns. */
+static struct side activations(struct cuda *c, frame *f, struct rows x, size_t m, size_t n)
+{
+    if (c->b.precision != PRECISION_BF16)
+        return {x.p, false, x.stride, 1};
+    uint16_t *to = f->take<uint16_t>(rounded(m, n));
+    cuda_round_rows(c, to, up(n, 8), x, m, n);
+    return {to, true, up(n, 8), 1};
+}
+
+/* The same side over rows. */
+static struct side turned(struct side s)
+{
+    return {s.p, s.bf16, s.depth, s.row};
+}
+
+static size_t slab_rows(const struct cuda *c, const struct weight *w, size_t n)
+{
+    if (!w->view || c->b.precision != PRECISION_BF16)
+        return n;
+    size_t most = SLAB_BYTES / (up(w->k, 8) * sizeof(uint16_t));
+    return most < 1 ? 1 : most < n ? most : n;
+}
+
+/* Rows [first, first + n) of w, n <= slab_rows. */
+static struct side weight_rows(struct cuda *c, frame *f, const struct weight *w, size_t first,
+                               size_t n)
+{
+    if (!w->view) {
+        size_t bytes = w->bf16 ? sizeof(uint16_t) : sizeof(float);
+        return {static_cast<const char *>(w->own) + first * w->ld * bytes, w->bf16, w->ld, 1};
+    }
+    struct rows rows = {const_cast<float *>(w->view) + first * w->k, w->k};
+    return activations(c, f, rows, n, w->k);
+}
+
+/* ---- forward ---- */
+
+static void linear_rows(struct cuda *c, const struct weight *w, size_t first, size_t n,
+                        const struct linear *a)
+{
+    frame f(c);
+    struct side x = activations(c, &f, a->x, a->m, w->k);
+    size_t step = slab_rows(c, w, n);
+    for (size_t at = 0; at < n; at += step) {
+        frame slab(c);
+        size_t part = n - at < step ? n - at : step;
+        struct product p = {};
+        p.a = x;
+        p.b = weight_rows(c, &slab, w, first + at, part);
+        p.m = a->m, p.n = part, p.k = w->k;
+        p.c = a->y.p + at;
+        p.c_row = a->y.stride;
+        p.bias = a->bias ? a->bias + at : NULL;
+        p.residual = a->residual.p ? a->residual.p + at : NULL;
+        p.residual_row = a->residual.stride;
+        multiply(c, &p);
+    }
+}
+
+void cuda_linear_part(struct cuda *c, const struct weight *w, size_t first, size_t n, size_t m,
+                      struct rows x, struct rows y)
+{
+    struct linear a = {};
+    a.m = m;
+    a.x = x;
+    a.y = y;
+    linear_rows(c, w, first, n, &a);
+}
+
+void cuda_linear(struct backend *b, const struct linear *a)
+{
+    linear_rows(cuda_of(b), a->w, 0, a->w->n, a);
+}
+
+/* ---- backward ---- */
+
+static void linear_dx(struct cuda *c, const struct weight *w, size_t first, size_t n, size_t m,
+                      struct side dy, struct rows dx, bool from, bool add)
+{
+    size_t step = slab_rows(c, w, n), bytes = dy.bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (size_t at = 0; at < n; at += step) {
+        frame slab(c);
+        size_t part = n - at < step ? n - at : step;
+        struct product p = {};
+        p.a = dy;
+        p.a.p = static_cast<const char *>(dy.p) + at * bytes;
+        p.b = turned(weight_rows(c, &slab, w, first + at, part));
+        p.m = m, p.n = w->k, p.k = part;
+        p.c = dx.p;
+        p.c_row = dx.stride;
+        p.from = from || at > 0;
+        p.residual = add && !p.from ? dx.p : NULL;
+        p.residual_row = dx.stride;
+        multiply(c, &p);
+    }
+}
+
+void cuda_linear_dx(struct cuda *c, const struct weight *w, size_t first, size_t n, size_t m,
+                    struct rows dy, struct rows dx, bool from, bool add)
+{
+    frame f(c);
+    linear_dx(c, w, first, n, m, activations(c, &f, dy, m, n), dx, from, add);
+}
+
+/* dw[n][k] += chain over rows of dy[m][n] x[m][k], in row blocks if exact. */
+static void linear_dw(struct cuda *c, float *dw, size_t n, size_t k, size_t m, struct side dy,
+                      struct side x)
+{
+    size_t block = exact(c) ? (size_t)OPS_ROW_BLOCK : m;
+    size_t bytes = dy.bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (size_t i = 0; i < m; i += block) {
+        struct product p = {};
+        p.a = turned(dy);
+        p.b = turned(x);
+        p.a.p = static_cast<const char *>(dy.p) + i * dy.row * bytes;
+        p.b.p = static_cast<const char *>(x.p) + i * x.row * bytes;
+        p.m = n, p.n = k, p.k = m - i < block ? m - i : block;
+        p.c = dw;
+        p.c_row = k;
+        p.residual = dw;
+        p.residual_row = k;
+        multiply(c, &p);
+    }
+}
+
+void cuda_linear_dw(struct cuda *c, float *dw, size_t n, size_t k, size_t m, struct rows dy,
+                    struct rows x)
+{
+    frame f(c);
+    struct side y = activations(c, &f, dy, m, n);
+    linear_dw(c, dw, n, k, m, y, activations(c, &f, x, m, k));
+}
+
+void cuda_linear_backward(struct backend *b, const struct linear_grad *a)
+{
+    struct cuda *c = cuda_of(b);
+    frame f(c);
+    struct side dy = activations(c, &f, a->dy, a->m, a->w->n);
+    if (a->dw) {
+        frame g(c);
+        linear_dw(c, a->dw, a->w->n, a->w->k, a->m, dy, activations(c, &g, a->x, a->m, a->w->k));
+    }
+    if (a->db)
+        cuda_column_sums(c, a->db, a->w->n, a->m, a->dy);
+    if (a->dx.p)
+        linear_dx(c, a->w, 0, a->w->n, a->m, dy, a->dx, false, a->add_dx);
+}

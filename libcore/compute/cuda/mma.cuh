@@ -1,0 +1,193 @@
+/* mma.cuh - tensor cores: the one place where their instructions are written.
+ *
+ * A warp multiplies tiles of bf16 in shared memory and adds in f32 registers: c (16 x 8) += a
+ * (16 x 16) b (16 x 8), mma.sync.m16n8k16, and what is around it: ldmatrix. tests/cuda-emu defines
+ * CUDA_EMU and the lanes do the same in loops.
+ *
+ * Lane l holds of c: rows l/4 and l/4 + 8, columns 2 (l%4) and the next: c[0], c[1] of the upper row,
+ * c[2], c[3] of the lower. */
+#ifndef COMPUTE_CUDA_MMA_CUH
+#define COMPUTE_CUDA_MMA_CUH
+
+#include "compute/cuda/device.cuh"
+
+struct frag_a {
+    uint32_t r[4]; /* 16 x 16 */
+};
+struct frag_b {
+    uint32_t r[4]; /* 16 deep, 16 columns: two b of 8 columns */
+};
+
+#ifndef CUDA_EMU
+/* Four 8 x 8 matrices of bf16; lane l gives the address of row l%8 of matrix l/8.  Turned: each
+ * is transposed on the way. */
+__device__ __forceinline__ void load_matrices(uint32_t (&r)[4], const uint16_t *row, bool turned)
+{
+    uint32_t at = (uint32_t)__cvta_generic_to_shared(row);
+    if (turned)
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                     : "r"(at)
+                     : "memory");
+    else
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                     : "r"(at)
+                     : "memory");
+}
+
+__device__ __forceinline__ void mma_tile(float (&c)[4], const uint32_t (&a)[4], uint32_t b0,
+                                         uint32_t b1)
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+#else
+static inline void load_matrices(uint32_t (&r)[4], const uint16_t *row, bool turned)
+{
+    const unsigned char *all = emu_exchange(&row, sizeof row);
+    const uint16_t *rows[32];
+    int lane = (int)threadIdx.x % WARP;
+    for (int i = 0; i < 32; i++)
+        memcpy(&rows[i], all + i * EMU_SLOT, sizeof rows[i]);
+    for (int m = 0; m < 4; m++) {
+        int i = lane / 4, j = 2 * (lane % 4);
+        uint32_t lo = turned ? rows[8 * m + j][i] : rows[8 * m + i][j];
+        uint32_t hi = turned ? rows[8 * m + j + 1][i] : rows[8 * m + i][j + 1];
+        r[m] = lo | hi << 16;
+    }
+}
+
+static inline float half_of(uint32_t r, int which)
+{
+    return from_bf16((uint16_t)(which ? r >> 16 : r));
+}
+
+static inline void mma_tile(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
+{
+    uint32_t mine[6] = {a[0], a[1], a[2], a[3], b0, b1}, of[32][6];
+    const unsigned char *all = emu_exchange(mine, sizeof mine);
+    int lane = (int)threadIdx.x % WARP;
+    for (int i = 0; i < 32; i++)
+        memcpy(of[i], all + i * EMU_SLOT, sizeof of[i]);
+    for (int e = 0; e < 4; e++) {
+        int row = lane / 4, column = 2 * (lane % 4) + e % 2; /* of b: lane 4 column + k / 2 % 4 */
+        for (int k = 0; k < 16; k++) {
+            int q = k / 2 % 4, high = k / 8;
+            float x = half_of(of[4 * row + q][2 * high + e / 2], k % 2);
+            float y = half_of(of[4 * column + q][4 + high], k % 2);
+            c[e] += x * y;
+        }
+    }
+}
+#endif
+
+/* 2^x, to about 2 ulp; 0 for minus infinity. */
+__device__ __forceinline__ float exp2_fast(float x)
+{
+#ifndef CUDA_EMU
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return exp2f(x);
+#endif
+}
+
+/* Two floats rounded to bf16, the first in the low half. */
+__device__ __forceinline__ uint32_t pack_bf16(float lo, float hi)
+{
+#ifndef CUDA_EMU
+    uint32_t r;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(hi), "f"(lo));
+    return r;
+#else
+    return to_bf16(lo) | (uint32_t)to_bf16(hi) << 16;
+#endif
+}
+
+/* ---- tiles in shared memory: [row][ld], ld a multiple of 8 ---- */
+
+/* a (16 x 16) at rows [m, m + 16), depths [k, k + 16); turned: the tile is [depth][row]. */
+__device__ __forceinline__ void load_a(struct frag_a *f, const uint16_t *tile, int ld, int m, int k,
+                                       bool turned)
+{
+    int l = (int)threadIdx.x % WARP, i = l % 8 + l / 8 % 2 * 8, j = l / 16 * 8;
+    /* Matrices in the order (upper, left), (lower, left), (upper, right), (lower, right). */
+    const uint16_t *row = turned ? tile + (k + l % 8 + l / 16 * 8) * ld + m + l / 8 % 2 * 8
+                                 : tile + (m + i) * ld + k + j;
+    load_matrices(f->r, row, turned);
+}
+
+/* b (16 deep, columns [n, n + 16)) of a tile [column][depth]; turned: of a tile [depth][column]. */
+__device__ __forceinline__ void load_b(struct frag_b *f, const uint16_t *tile, int ld, int n, int k,
+                                       bool turned)
+{
+    int l = (int)threadIdx.x % WARP;
+    /* Matrices: (columns 0-7, depths 0-7), (0-7, 8-15), (8-15, 0-7), (8-15, 8-15). */
+    const uint16_t *row = turned ? tile + (k + l % 8 + l / 8 % 2 * 8) * ld + n + l / 16 * 8
+                                 : tile + (n + l % 8 + l / 16 * 8) * ld + k + l / 8 % 2 * 8;
+    load_matrices(f->r, row, turned);
+}
+
+/* c (16 x 16, as two) += a b. */
+__device__ __forceinline__ void mma_16(float (&left)[4], float (&right)[4], const struct frag_a &a,
+                                       const struct frag_b &b)
+{
+    mma_tile(left, a.r, b.r[0], b.r[1]);
+    mma_tile(right, a.r, b.r[2], b.r[3]);
+}
+
+/* Two neighbouring c (16 x 16) as an a of 16 depths, rounded. */
+__device__ __forceinline__ struct frag_a a_of(const float (&left)[4], const float (&right)[4])
+{
+    struct frag_a f;
+    f.r[0] = pack_bf16(left[0], left[1]);
+    f.r[1] = pack_bf16(left[2], left[3]);
+    f.r[2] = pack_bf16(right[0], right[1]);
+    f.r[3] = pack_bf16(right[2], right[3]);
+    return f;
+}
+
+/* ---- filling tiles ---- */
+
+enum { MMA_THREADS = 128 };
+
+/* Leading dimension of a tile with d columns: zeros up to 16, and 16 bytes more, so that the eight
+ * rows of a matrix lie in different banks. */
+__host__ __device__ __forceinline__ int tile_ld(int d)
+{
+    return (d + 15) / 16 * 16 + 8;
+}
+
+/* Row `to` of a tile from f32 or bf16 (NULL: zeros), by one warp. */
+__device__ __forceinline__ void fill_row(uint16_t *to, const void *from, bool bf16, size_t at,
+                                         int d)
+{
+    int lane = (int)threadIdx.x % WARP, wide = (d + 15) / 16 * 16;
+    if (from && bf16 && d % 8 == 0) { /* pages begin at 256 bytes */
+        const uint4 *p = reinterpret_cast<const uint4 *>(static_cast<const uint16_t *>(from) + at);
+        for (int i = lane; i < d / 8; i += WARP)
+            reinterpret_cast<uint4 *>(to)[i] = p[i];
+        for (int i = d + lane; i < wide; i += WARP)
+            to[i] = 0;
+        return;
+    }
+    for (int i = lane; i < wide; i += WARP)
+        to[i] = !from || i >= d ? (uint16_t)0
+                : bf16          ? static_cast<const uint16_t *>(from)[at + (size_t)i]
+                                : to_bf16(static_cast<const float *>(from)[at + (size_t)i]);
+}
+
+/* The 64 rows of a block of keys or values at element `at`; zeros from row n on. */
+__device__ __forceinline__ void fill_block(uint16_t *to, const struct kv &kv, size_t at, int n)
+{
+    int d = (int)kv.d, ld = tile_ld(d);
+    for (int i = (int)threadIdx.x / WARP; i < OPS_KV_BLOCK; i += MMA_THREADS / WARP)
+        fill_row(to + i * ld, i < n ? kv.data : NULL, kv.type == ELEM_BF16,
+                 at + (size_t)i * (size_t)d, d);
+}
+
+#endif

@@ -1,0 +1,136 @@
+/* rows.cu - copies, rotary positions and the gate: elementwise, one thread for
+ * an element, limited by bandwidth. */
+#include "compute/cuda/device.cuh"
+
+enum { THREADS = EACH_THREADS };
+
+__global__ void gather_rows(struct rows y, struct rows x, const int32_t *index, size_t m, size_t c)
+{
+    EACH(i, k, m, c)
+    row_at(y, i)[k] = row_at(x, (size_t)index[i])[k];
+}
+
+void cuda_gather(struct backend *b, struct rows y, struct rows x, const int32_t *index, size_t m,
+                 size_t c)
+{
+    struct cuda *d = cuda_of(b);
+    if (m && c)
+        LAUNCH(d, gather_rows, grid_rows(m, c), THREADS, 0, y, x, index, m, c);
+}
+
+__global__ void scatter_rows(struct rows x, struct rows y, const int32_t *index, size_t m, size_t c)
+{
+    EACH(i, k, m, c)
+    row_at(x, (size_t)index[i])[k] += row_at(y, i)[k];
+}
+
+void cuda_scatter_add(struct backend *b, struct rows x, struct rows y, const int32_t *index,
+                      size_t m, size_t c)
+{
+    struct cuda *d = cuda_of(b);
+    if (m && c)
+        LAUNCH(d, scatter_rows, grid_rows(m, c), THREADS, 0, x, y, index, m, c);
+}
+
+__global__ void add_all(float *y, const float *x, size_t n)
+{
+    EACH(row, i, 1, n)
+    y[i] += x[i];
+}
+
+void cuda_add(struct backend *b, float *y, const float *x, size_t n)
+{
+    struct cuda *d = cuda_of(b);
+    if (n)
+        LAUNCH(d, add_all, grid_rows(1, n), THREADS, 0, y, x, n);
+}
+
+/* Block i owns id ids[i] if no row before has it, and adds all rows that have, in order. */
+__global__ void embed_grad(float *dw, size_t c, const int32_t *ids, size_t m, struct rows dy)
+{
+    size_t first = blockIdx.x;
+    int32_t id = ids[first];
+    int earlier = 0;
+    for (size_t i = threadIdx.x; i < first; i += blockDim.x)
+        earlier |= ids[i] == id;
+    if (__syncthreads_or(earlier))
+        return;
+    for (size_t i = first; i < m; i++)
+        if (ids[i] == id)
+            for (size_t k = threadIdx.x; k < c; k += blockDim.x)
+                dw[(size_t)id * c + k] += row_at(dy, i)[k];
+}
+
+void cuda_embed_backward(struct backend *b, float *dw, size_t c, const int32_t *ids, size_t m,
+                         struct rows dy)
+{
+    struct cuda *d = cuda_of(b);
+    if (m && c)
+        LAUNCH(d, embed_grad, dim3((unsigned)m), THREADS, 0, dw, c, ids, m, dy);
+}
+
+/* ---- rotary positions ---- */
+
+__global__ void rotate(struct rope_args a)
+{
+    unsigned half = (unsigned)(a.rot / 2);
+    EACH(m, at, a.m, a.heads * half)
+    {
+        unsigned h = (unsigned)at / half, i = (unsigned)at % half;
+        float *x = row_at(a.x, m) + h * a.d + i;
+        size_t p = (size_t)a.pos[m] * half + i;
+        float c = a.cos[p], s = a.sin[p] * (a.inverse ? -1.0f : 1.0f), minus = s * -1.0f;
+        float lo = x[0], hi = x[half];
+        x[0] = fmaf(hi, minus, lo * c);
+        x[half] = fmaf(lo, s, hi * c);
+    }
+}
+
+void cuda_rope(struct backend *b, const struct rope_args *a)
+{
+    struct cuda *d = cuda_of(b);
+    size_t width = a->heads * (a->rot / 2);
+    if (a->m && width)
+        LAUNCH(d, rotate, grid_rows(a->m, width), THREADS, 0, *a);
+}
+
+/* ---- the gate ---- */
+
+__device__ __forceinline__ float sigmoid(float g)
+{
+    return 1.0f / (1.0f + exp_f(0.0f - g));
+}
+
+__global__ void gate(struct swiglu a)
+{
+    EACH(m, i, a.m, a.f)
+    {
+        const float *gu = row_at(a.gu, m) + i;
+        row_at(a.y, m)[i] = gu[0] * sigmoid(gu[0]) * gu[a.f];
+    }
+}
+
+void cuda_swiglu(struct backend *b, const struct swiglu *a)
+{
+    struct cuda *d = cuda_of(b);
+    if (a->m && a->f)
+        LAUNCH(d, gate, grid_rows(a->m, a->f), THREADS, 0, *a);
+}
+
+__global__ void gate_grad(struct swiglu_grad a)
+{
+    EACH(m, i, a.m, a.f)
+    {
+        float g = row_at(a.gu, m)[i], u = row_at(a.gu, m)[a.f + i], dy = row_at(a.dy, m)[i];
+        float s = sigmoid(g), rest = 1.0f - s, slope = s * fmaf(g, rest, 1.0f);
+        row_at(a.dgu, m)[i] = dy * u * slope;
+        row_at(a.dgu, m)[a.f + i] = dy * (g * s);
+    }
+}
+
+void cuda_swiglu_backward(struct backend *b, const struct swiglu_grad *a)
+{
+    struct cuda *d = cuda_of(b);
+    if (a->m && a->f)
+        LAUNCH(d, gate_grad, grid_rows(a->m, a->f), THREADS, 0, *a);
+}

@@ -1,0 +1,553 @@
+/* sample.cu - drawing tokens.
+ *
+ * The rules and the arithmetic are those of cpu/sample.c, so that the same u gives the same token.
+ * A block works on one row at a time, all of its memory is there beforehand. */
+#include "compute/cuda/vocab.cuh"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { THREADS = 256, SLOTS = 64, SHARED_CANDIDATES = 2048, SEEN = 1 << 16 };
+
+struct candidate {
+    float z;
+    int32_t id;
+};
+
+/* A row's options as the kernel reads them. */
+struct draw {
+    double top_p, min_p, u;
+    float temperature, penalty; /* 0: greedy; 1: off */
+    int32_t top_k, limit, seen, n_seen;
+};
+
+/* Memory of one block: logits after penalty and temperature, candidates, sums of blocks. */
+struct memory {
+    float *z;
+    struct candidate *sorted;
+    struct vocab_part *parts;
+    size_t v, room; /* room: v rounded up to a power of two */
+};
+
+static size_t power_of_two(size_t n)
+{
+    size_t p = 1;
+    while (p < n)
+        p *= 2;
+    return p;
+}
+
+static size_t slots_for(size_t rows)
+{
+    return rows < SLOTS ? rows : (size_t)SLOTS;
+}
+
+size_t sample_scratch(const struct op_limits *l)
+{
+    if (!l->head_rows || !l->vocab)
+        return 0;
+    size_t slot = up(l->vocab, 64) * sizeof(float) +
+                  power_of_two(l->vocab) * sizeof(struct candidate) +
+                  vocab_blocks(l->vocab) * sizeof(struct vocab_part);
+    size_t rows = l->head_rows * (sizeof(struct draw) + sizeof(struct sample_out));
+    size_t whole = l->vocab * sizeof(double); /* distribution() */
+    size_t seen = (l->keys > SEEN ? l->keys : (size_t)SEEN) * sizeof(int32_t);
+    return slots_for(l->head_rows) * slot + rows + whole + seen + 8 * 256;
+}
+
+/* ---- what a block shares ---- */
+
+struct work {
+    double max, sum, wanted, before;
+    float least, bound;
+    int n, kept, chosen, block;
+    float tops[THREADS];
+    int ids[THREADS], counts[THREADS];
+    struct candidate few[SHARED_CANDIDATES];
+};
+
+/* Falling order of z, of equals the lowest id first; what is no candidate is last. */
+__device__ __forceinline__ bool before(const struct candidate &a, const struct candidate &b)
+{
+    return a.z != b.z ? a.z > b.z : a.id < b.id;
+}
+
+/* The largest z and its lowest id. */
+__device__ __forceinline__ int largest(struct work *w, const float *z, int n)
+{
+    int t = (int)threadIdx.x, best = -1;
+    float top = 0;
+    for (int i = t; i < n; i += THREADS)
+        if (best < 0 || z[i] > top)
+            best = i, top = z[i];
+    w->tops[t] = top;
+    w->ids[t] = best;
+    __syncthreads();
+    for (int h = THREADS / 2; h; h /= 2) {
+        if (t < h) {
+            int a = w->ids[t], b = w->ids[t + h];
+            bool take = b >= 0 && (a < 0 || w->tops[t + h] > w->tops[t] ||
+                                   (w->tops[t + h] == w->tops[t] && b < a));
+            if (take) {
+                w->ids[t] = b;
+                w->tops[t] = w->tops[t + h];
+            }
+        }
+        __syncthreads();
+    }
+    int id = w->ids[0];
+    __syncthreads();
+    return id;
+}
+
+__device__ __forceinline__ int count_all(struct work *w, int mine)
+{
+    int t = (int)threadIdx.x;
+    w->counts[t] = mine;
+    __syncthreads();
+    for (int h = THREADS / 2; h; h /= 2) {
+        if (t < h)
+            w->counts[t] += w->counts[t + h];
+        __syncthreads();
+    }
+    int n = w->counts[0];
+    __syncthreads();
+    return n;
+}
+
+/* Floats in the order of their values as integers, and back. */
+__device__ __forceinline__ uint32_t ordered(float z)
+{
+    uint32_t u = float_bits(z + 0.0f); /* -0 is 0 */
+    return u & 0x80000000u ? ~u : u | 0x80000000u;
+}
+
+__device__ __forceinline__ float value_of(uint32_t key)
+{
+    return bits_float(key & 0x80000000u ? key & 0x7fffffffu : ~key);
+}
+
+/* The k-th largest of n values, bit by bit. */
+__device__ __forceinline__ float kth_largest(struct work *w, const float *z, int n, int k)
+{
+    uint32_t key = 0;
+    for (int bit = 31; bit >= 0; bit--) {
+        uint32_t tried = key | 1u << bit;
+        int mine = 0;
+        for (int i = (int)threadIdx.x; i < n; i += THREADS)
+            mine += ordered(z[i]) >= tried;
+        if (count_all(w, mine) >= k)
+            key = tried;
+    }
+    return value_of(key);
+}
+
+/* Candidates from `least` on into `to`, in rising order of ids; each thread has one stretch. */
+__device__ __forceinline__ int collect(struct work *w, const float *z, int n, float least,
+                                       struct candidate *few, struct candidate *many,
+                                       struct candidate **to)
+{
+    int t = (int)threadIdx.x, each = (n + THREADS - 1) / THREADS;
+    int from = t * each < n ? t * each : n, end = from + each < n ? from + each : n, mine = 0;
+    for (int i = from; i < end; i++)
+        mine += z[i] >= least;
+    w->counts[t] = mine;
+    __syncthreads();
+    int at = 0, all = 0;
+    for (int i = 0; i < THREADS; i++) {
+        at += i < t ? w->counts[i] : 0;
+        all += w->counts[i];
+    }
+    __syncthreads();
+    *to = all <= SHARED_CANDIDATES ? few : many;
+    for (int i = from; i < end; i++)
+        if (z[i] >= least)
+            (*to)[at++] = {z[i], i};
+    __syncthreads();
+    return all;
+}
+
+/* Bitonic: n candidates in falling order, filled up to a power of two. */
+__device__ __forceinline__ void sort(struct candidate *c, int n)
+{
+    int room = 1;
+    while (room < n)
+        room *= 2;
+    for (int i = n + (int)threadIdx.x; i < room; i += THREADS)
+        c[i] = {-HUGE_VALF, 0x7fffffff};
+    __syncthreads();
+    for (int size = 2; size <= room; size *= 2)
+        for (int step = size / 2; step; step /= 2) {
+            for (int i = (int)threadIdx.x; i < room; i += THREADS) {
+                int k = i ^ step;
+                bool falling = (i & size) == 0;
+                if (k > i && before(c[k], c[i]) == falling) {
+                    struct candidate x = c[i];
+                    c[i] = c[k];
+                    c[k] = x;
+                }
+            }
+            __syncthreads();
+        }
+}
+
+/* ---- one row ---- */
+
+__device__ __forceinline__ double weight_of(const struct work *w, float z)
+{
+    return (double)exp_f((z - (float)w->max) * 1.0f);
+}
+
+/* Steps 1 and 2: the logits to draw from, in memory of ours if they change. */
+__device__ __forceinline__ const float *heated(const struct draw &o, const float *logits, int n,
+                                               const int32_t *seen, float *z)
+{
+    bool penalty = o.penalty != 1 && o.n_seen > 0, heat = o.temperature > 0 && o.temperature != 1;
+    if (!penalty && !heat)
+        return logits;
+    for (int i = (int)threadIdx.x; i < n; i += THREADS)
+        z[i] = logits[i];
+    __syncthreads();
+    for (int i = (int)threadIdx.x; penalty && i < o.n_seen; i += THREADS) {
+        int id = seen[o.seen + i]; /* equal ids write equal values */
+        if (id >= 0 && id < n)
+            z[id] = logits[id] < 0 ? logits[id] * o.penalty : logits[id] / o.penalty;
+    }
+    __syncthreads();
+    for (int i = (int)threadIdx.x; heat && i < n; i += THREADS)
+        z[i] /= o.temperature;
+    __syncthreads();
+    return z;
+}
+
+/* The sums of z's blocks: half a warp for each. */
+__device__ __forceinline__ void fill_parts(struct vocab_part *parts, const float *z, int n)
+{
+    int blocks = (int)vocab_blocks((size_t)n), lane = (int)threadIdx.x % LANES;
+    int half = (int)threadIdx.x / LANES;
+    for (int first = 0; first < blocks; first += THREADS / LANES) { /* all lanes go along */
+        int i = first + half, at = i * OPS_VOCAB_BLOCK;
+        int count = i >= blocks ? 0 : n - at < OPS_VOCAB_BLOCK ? n - at : (int)OPS_VOCAB_BLOCK;
+        struct vocab_part p = vocab_block(z + (i < blocks ? at : 0), count, lane, false);
+        if (lane == 0 && i < blocks)
+            parts[i] = p;
+    }
+    __syncthreads();
+}
+
+__device__ __forceinline__ void sum_parts(struct work *w, const struct vocab_part *parts,
+                                          int blocks)
+{
+    if (threadIdx.x == 0) {
+        double max = -HUGE_VAL, sum = 0;
+        for (int i = 0; i < blocks; i++)
+            max = (double)parts[i].max > max ? (double)parts[i].max : max;
+        for (int i = 0; i < blocks; i++)
+            sum += (double)parts[i].sum * exact_exp((double)parts[i].max - max);
+        w->max = max;
+        w->sum = sum;
+    }
+    __syncthreads();
+}
+
+/* No survivor of steps 3 to 5 is below this. */
+__device__ __forceinline__ float least_of(struct work *w, const struct draw &o, const float *z,
+                                          int n)
+{
+    if (o.top_k > 0 && o.top_k < n)
+        return kth_largest(w, z, n, o.top_k);
+    if (o.top_p < 1 && o.top_p > 0) {
+        double tail = (1 - o.top_p) * w->sum / (double)n;
+        if (tail > 1e-30)
+            return (float)(w->max + exact_log(tail * 0.99) - 1e-5 * fabs(w->max));
+    }
+    if (o.min_p > 1e-30)
+        return (float)(w->max + exact_log(o.min_p * 0.99) - 1e-5 * fabs(w->max));
+    return -HUGE_VALF;
+}
+
+/* How many of n candidates in falling order are left by top-k, top-p, min-p; one thread. */
+__device__ int cut(const struct work *w, const struct draw &o, const struct candidate *c, int n)
+{
+    if (o.top_k > 0 && o.top_k < n) {
+        int kept = o.top_k;
+        while (kept < n && c[kept].z == c[o.top_k - 1].z)
+            kept++;
+        n = kept;
+    }
+    if (o.top_p < 1) {
+        double sum = 0, cumulated = 0;
+        int kept = 0;
+        if (o.top_k > 0)
+            for (int i = 0; i < n; i++)
+                sum += weight_of(w, c[i].z);
+        else
+            sum = w->sum;
+        while (kept < n && (kept == 0 || cumulated < o.top_p * sum))
+            cumulated += weight_of(w, c[kept++].z);
+        n = kept;
+    }
+    if (o.min_p > 0)
+        while (n > 1 && weight_of(w, c[n - 1].z) < o.min_p * weight_of(w, c[0].z))
+            n--;
+    return n;
+}
+
+/* Steps 3 to 5: survivors in rising order of ids, in *kept; w->kept of them. */
+__device__ __forceinline__ void filter(struct work *w, const struct draw &o, const float *z, int n,
+                                       struct candidate *many, struct candidate **kept)
+{
+    float least = least_of(w, o, z, n);
+    struct candidate *c;
+    int found = collect(w, z, n, least, w->few, many, &c);
+    sort(c, found);
+    if (threadIdx.x == 0) {
+        w->kept = cut(w, o, c, found);
+        /* The last survivor decides: who stands before it, or is it, survives. */
+        w->few[SHARED_CANDIDATES - 1] = c[w->kept - 1];
+    }
+    __syncthreads();
+    struct candidate last = w->few[SHARED_CANDIDATES - 1];
+    int t = (int)threadIdx.x, each = (n + THREADS - 1) / THREADS;
+    int from = t * each < n ? t * each : n, end = from + each < n ? from + each : n, mine = 0;
+    for (int i = from; i < end; i++)
+        mine += !before(last, {z[i], i});
+    __syncthreads();
+    w->counts[t] = mine;
+    __syncthreads();
+    int at = 0;
+    for (int i = 0; i < t; i++)
+        at += w->counts[i];
+    for (int i = from; i < end; i++)
+        if (!before(last, {z[i], i}))
+            many[at++] = {z[i], i};
+    __syncthreads();
+    *kept = many;
+}
+
+__device__ int draw_kept(const struct work *w, const struct candidate *c, int n, double u)
+{
+    double sum = 0, cumulated = 0;
+    for (int i = 0; i < n; i++)
+        sum += weight_of(w, c[i].z);
+    for (int i = 0; i < n; i++)
+        if ((cumulated += weight_of(w, c[i].z)) > u * sum)
+            return c[i].id;
+    return c[n - 1].id;
+}
+
+/* The block in which the cumulated sum passes u, then the id in it. */
+__device__ int draw_all(const struct work *w, const struct vocab_part *parts, int blocks,
+                        const float *z, int n, double u)
+{
+    double cumulated = 0, wanted = u * w->sum;
+    int block = 0;
+    for (; block < blocks; block++) {
+        double weight = (double)parts[block].sum * exact_exp((double)parts[block].max - w->max);
+        if (cumulated + weight > wanted)
+            break;
+        cumulated += weight;
+    }
+    if (block == blocks) /* u so near 1 that rounding passed it */
+        while (--block > 0 && !(parts[block].sum > 0))
+            ;
+    int at = block * OPS_VOCAB_BLOCK, last = 0;
+    int count = n - at < OPS_VOCAB_BLOCK ? n - at : (int)OPS_VOCAB_BLOCK;
+    double scale = exact_exp((double)parts[block].max - w->max);
+    for (int i = 0; i < count; i++) {
+        float e = exp_f((z[at + i] - parts[block].max) * 1.0f);
+        if (e > 0)
+            last = i;
+        if ((cumulated += (double)e * scale) > wanted)
+            return at + i;
+    }
+    return at + last;
+}
+
+struct job {
+    struct rows logits;
+    const struct draw *rows;
+    const int32_t *seen;
+    struct sample_out *out;
+    double *p; /* distribution: of one row */
+    size_t m, v;
+    float *z;
+    struct candidate *sorted;
+    struct vocab_part *parts;
+    size_t z_room, sorted_room, part_room;
+};
+
+/* The distribution of one row, by a block: divided by its sum in order of ids. */
+__device__ __forceinline__ void write_distribution(struct work *w, double *p, int v, const float *z,
+                                                   int n, const struct candidate *kept, int n_kept)
+{
+    for (int i = (int)threadIdx.x; i < v; i += THREADS)
+        p[i] = 0;
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < (kept ? n_kept : n); i += THREADS)
+        p[kept ? kept[i].id : i] = weight_of(w, kept ? kept[i].z : z[i]);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        w->sum = 0;
+        for (int i = 0; i < v; i++)
+            w->sum += p[i];
+    }
+    __syncthreads();
+    for (int i = (int)threadIdx.x; i < v; i += THREADS)
+        p[i] /= w->sum;
+}
+
+__device__ __forceinline__ void one_row(const struct job &j, struct work *w, size_t m)
+{
+    struct draw o = j.rows[m];
+    const float *logits = row_at(j.logits, m);
+    float *memory = j.z + blockIdx.x * j.z_room;
+    struct candidate *many = j.sorted + blockIdx.x * j.sorted_room, *kept = NULL;
+    struct vocab_part *parts = j.parts + blockIdx.x * j.part_room;
+    int v = (int)j.v, n = o.limit < v ? o.limit : v, blocks = (int)vocab_blocks((size_t)n);
+    bool filtered = o.top_k > 0 || o.top_p < 1 || o.min_p > 0;
+    const float *z = heated(o, logits, n, j.seen, memory);
+    if (!(o.temperature > 0)) {
+        int id = largest(w, z, n);
+        if (threadIdx.x == 0) {
+            w->chosen = id;
+            w->max = (double)z[id];
+            many[0] = {z[id], id};
+            w->kept = 1;
+        }
+        kept = many;
+        __syncthreads();
+    } else {
+        fill_parts(parts, z, n);
+        sum_parts(w, parts, blocks);
+        if (filtered)
+            filter(w, o, z, n, many, &kept);
+        if (threadIdx.x == 0)
+            w->chosen = filtered ? draw_kept(w, kept, w->kept, o.u)
+                                 : draw_all(w, parts, blocks, z, n, o.u);
+        __syncthreads();
+    }
+    if (j.p) {
+        write_distribution(w, j.p, v, z, n, kept, w->kept);
+        return;
+    }
+    if (z != logits || n != v || !(o.temperature > 0))
+        fill_parts(parts, logits, v);
+    if (threadIdx.x == 0) {
+        double lse = vocab_merge(parts, (int)vocab_blocks(j.v), NULL);
+        j.out[m] = {w->chosen, (float)((double)logits[w->chosen] - lse)};
+    }
+    __syncthreads();
+}
+
+__global__ void __launch_bounds__(THREADS) sample_rows(struct job j)
+{
+    SHARED(struct work, w);
+    for (size_t m = blockIdx.x; m < j.m; m += gridDim.x)
+        one_row(j, w, m);
+}
+
+/* ---- launching ---- */
+
+static struct draw draw_of(const struct sample_row *o, size_t seen)
+{
+    struct draw d = {};
+    d.top_p = o->top_p;
+    d.min_p = o->min_p;
+    d.u = o->u;
+    d.temperature = o->temperature > 0 ? (float)o->temperature : 0.0f;
+    d.penalty = o->penalty > 0 ? (float)o->penalty : 1.0f;
+    d.top_k = o->top_k;
+    d.limit = o->limit;
+    d.seen = (int32_t)seen;
+    d.n_seen = o->penalty != 1 && o->penalty > 0 ? (int32_t)o->n_seen : 0;
+    return d;
+}
+
+static size_t seen_room(struct cuda *c, const frame *f)
+{
+    (void)f;
+    return (c->scratch_bytes - up(c->scratch_used, 256)) / sizeof(int32_t);
+}
+
+/* Rows [0, m), as many as the lists of what they have seen leave room for; returns how many. */
+static size_t send_rows(struct cuda *c, const struct sample_row *rows, size_t m, struct draw *to,
+                        int32_t *seen, size_t room, struct draw *host)
+{
+    size_t n = 0, used = 0;
+    for (; n < m; n++) {
+        host[n] = draw_of(&rows[n], used);
+        size_t want = (size_t)host[n].n_seen;
+        if (used + want > room)
+            break;
+        cuda_upload(&c->b, seen + used, rows[n].seen, want * sizeof *seen);
+        used += want;
+    }
+    ASSERT(n > 0);
+    cuda_upload(&c->b, to, host, n * sizeof *to);
+    return n;
+}
+
+static struct job job_open(frame *f, struct rows logits, size_t m, size_t v)
+{
+    struct job j = {};
+    size_t slots = slots_for(m);
+    j.logits = logits;
+    j.v = v;
+    j.z_room = up(v, 64);
+    j.sorted_room = power_of_two(v);
+    j.part_room = vocab_blocks(v);
+    j.z = f->take<float>(slots * j.z_room);
+    j.sorted = f->take<struct candidate>(slots * j.sorted_room);
+    j.parts = f->take<struct vocab_part>(slots * j.part_room);
+    return j;
+}
+
+static void run(struct cuda *c, const struct job *j)
+{
+    cuda_allow_shared(c, sample_rows, sizeof(struct work));
+    LAUNCH(c, sample_rows, dim3((unsigned)slots_for(j->m)), THREADS, sizeof(struct work), *j);
+}
+
+void cuda_sample(struct backend *b, const struct sample *a)
+{
+    struct cuda *c = cuda_of(b);
+    frame f(c);
+    if (a->m == 0)
+        return;
+    struct job j = job_open(&f, a->logits, a->m, a->v);
+    struct draw *rows = f.take<struct draw>(a->m);
+    struct sample_out *out = f.take<struct sample_out>(a->m);
+    size_t room = seen_room(c, &f);
+    int32_t *seen = f.take<int32_t>(room);
+    struct draw *host = static_cast<struct draw *>(xmalloc(a->m * sizeof *host));
+    for (size_t m = 0; m < a->m; m += j.m) {
+        j.m = send_rows(c, a->rows + m, a->m - m, rows, seen, room, host);
+        j.logits.p = a->logits.p + m * a->logits.stride;
+        j.rows = rows;
+        j.seen = seen;
+        j.out = out;
+        run(c, &j);
+        cuda_download(b, a->out + m, out, j.m * sizeof *out);
+    }
+    free(host);
+}
+
+void cuda_distribution(struct backend *b, const float *logits, size_t v,
+                       const struct sample_row *row, double *p)
+{
+    struct cuda *c = cuda_of(b);
+    frame f(c);
+    struct draw host;
+    struct job j = job_open(&f, {const_cast<float *>(logits), v}, 1, v);
+    struct draw *rows = f.take<struct draw>(1);
+    j.p = f.take<double>(v);
+    size_t room = seen_room(c, &f);
+    int32_t *seen = f.take<int32_t>(room);
+    j.m = send_rows(c, row, 1, rows, seen, room, &host);
+    j.rows = rows;
+    j.seen = seen;
+    run(c, &j);
+    cuda_download(b, p, j.p, v * sizeof *p);
+}

@@ -1,0 +1,159 @@
+/* cublaslt.cc - see cublasLt.h. */
+#include "cublasLt.h"
+
+#include <stdlib.h>
+
+void emu_work(void (*fn)(void *), void *arg, size_t bytes);
+void emu_open(bool open); /* the device's memory */
+
+static bool refusing;
+
+void emu_lt_refuse(bool refuse)
+{
+    refusing = refuse;
+}
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t *h)
+{
+    *h = NULL;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t)
+{
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *d, cublasComputeType_t c,
+                                        cudaDataType_t)
+{
+    *d = (emu_desc *)malloc(sizeof **d);
+    **d = {c, CUBLAS_OP_N, CUBLAS_OP_N};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t d)
+{
+    free(d);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
+                                              cublasLtMatmulDescAttributes_t a, const void *v,
+                                              size_t)
+{
+    (a == CUBLASLT_MATMUL_DESC_TRANSA ? d->a : d->b) = *(const cublasOperation_t *)v;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *l, cudaDataType_t type,
+                                          uint64_t rows, uint64_t cols, int64_t ld)
+{
+    if (ld < (int64_t)rows)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    *l = (emu_layout *)malloc(sizeof **l);
+    **l = {type, rows, cols, ld};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t l)
+{
+    free(l);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *p)
+{
+    *p = NULL;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t)
+{
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
+                                                    cublasLtMatmulPreferenceAttributes_t,
+                                                    const void *, size_t)
+{
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t d,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t out,
+                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulHeuristicResult_t *r, int *n)
+{
+    uint64_t m = d->a == CUBLAS_OP_N ? a->rows : a->cols;
+    uint64_t k = d->a == CUBLAS_OP_N ? a->cols : a->rows;
+    uint64_t k2 = d->b == CUBLAS_OP_N ? b->rows : b->cols;
+    uint64_t cols = d->b == CUBLAS_OP_N ? b->cols : b->rows;
+    bool fits = k == k2 && out->rows == m && out->cols == cols && c->rows == m && c->cols == cols;
+    *n = fits && !refusing;
+    r->state = CUBLAS_STATUS_SUCCESS;
+    r->workspaceSize = 0;
+    return *n ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
+}
+
+static float element(const void *p, const emu_layout &l, bool turned, uint64_t i, uint64_t j)
+{
+    uint64_t at = turned ? j + i * (uint64_t)l.ld : i + j * (uint64_t)l.ld;
+    if (l.type == CUDA_R_32F)
+        return ((const float *)p)[at];
+    uint32_t bits = (uint32_t)((const uint16_t *)p)[at] << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static float to_tf32(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    u = (u + 0x0fffu + (u >> 13 & 1u)) & ~0x1fffu;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+struct product {
+    emu_desc d;
+    emu_layout la, lb, lc, lout;
+    const void *a, *b;
+    const float *c;
+    float *out, beta;
+};
+
+static void multiply(void *arg)
+{
+    const product &x = *(const product *)arg;
+    emu_open(true);
+    uint64_t depth = x.d.a == CUBLAS_OP_N ? x.la.cols : x.la.rows;
+    bool tf32 = x.d.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+    for (uint64_t j = 0; j < x.lout.cols; j++)
+        for (uint64_t i = 0; i < x.lout.rows; i++) {
+            float s = 0;
+            for (uint64_t k = 0; k < depth; k++) {
+                float a = element(x.a, x.la, x.d.a == CUBLAS_OP_T, i, k);
+                float b = element(x.b, x.lb, x.d.b == CUBLAS_OP_T, k, j);
+                s += tf32 ? to_tf32(a) * to_tf32(b) : a * b;
+            }
+            if (x.beta != 0)
+                s += x.beta * x.c[i + j * (uint64_t)x.lc.ld];
+            x.out[i + j * (uint64_t)x.lout.ld] = s;
+        }
+    emu_open(false);
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *, const void *a,
+                              cublasLtMatrixLayout_t la, const void *b, cublasLtMatrixLayout_t lb,
+                              const void *beta, const void *c, cublasLtMatrixLayout_t lc, void *out,
+                              cublasLtMatrixLayout_t lout, const cublasLtMatmulAlgo_t *, void *,
+                              size_t, cudaStream_t)
+{
+    product x = {
+        *d, *la, *lb, *lc, *lout, a, b, (const float *)c, (float *)out, *(const float *)beta};
+    emu_work(multiply, &x, sizeof x);
+    return CUBLAS_STATUS_SUCCESS;
+}

@@ -1,0 +1,656 @@
+/* emu.cc - see cuda_runtime.h. */
+#include "cuda_runtime.h"
+#include "cublasLt.h"
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#define ASAN 1
+#else
+#define ASAN 0
+#endif
+
+static void die(const char *what)
+{
+    fprintf(stderr, "cuda-emu: %s\n", what);
+    abort();
+}
+
+/* ---- device memory ----
+ * Kernels may touch it; while none runs its pages are shut. Copies go through a second mapping of
+ * the same memory, which nobody else knows. */
+
+enum { REGIONS = 16 };
+static struct region {
+    char *p, *open; /* what the device calls it; always open */
+    size_t bytes;
+} regions[REGIONS];
+static int open_depth;
+
+static void protect(int how)
+{
+    for (struct region &r : regions)
+        if (r.p && mprotect(r.p, r.bytes, how) != 0)
+            die("mprotect failed");
+}
+
+static void memory_open(void)
+{
+    if (open_depth++ == 0)
+        protect(PROT_READ | PROT_WRITE);
+}
+
+static void memory_shut(void)
+{
+    if (--open_depth == 0)
+        protect(PROT_NONE);
+}
+
+static size_t total_memory(void)
+{
+    const char *mib = getenv("CUDA_EMU_MEMORY"); /* MiB */
+    return (size_t)(mib ? strtoull(mib, NULL, 10) : 2048) << 20;
+}
+
+static size_t taken(void)
+{
+    size_t n = 0;
+    for (struct region &r : regions)
+        n += r.bytes;
+    return n;
+}
+
+cudaError_t cudaMalloc(void **p, size_t bytes)
+{
+    bytes = (bytes + 65535) / 65536 * 65536;
+    if (bytes > total_memory() - taken())
+        return cudaErrorMemoryAllocation;
+    for (struct region &r : regions)
+        if (!r.p) {
+            int fd = memfd_create("cuda-emu", MFD_CLOEXEC);
+            if (fd < 0 || ftruncate(fd, (off_t)bytes) != 0)
+                die("no memory for the device");
+            void *at = mmap(NULL, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+            void *open =
+                mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+            close(fd);
+            if (at == MAP_FAILED || open == MAP_FAILED)
+                die("no room for the device's memory");
+            r = {(char *)at, (char *)open, bytes};
+            *p = at;
+            return cudaSuccess;
+        }
+    return cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFree(void *p)
+{
+    for (struct region &r : regions)
+        if (p && r.p == p) {
+#if ASAN
+            __asan_unpoison_memory_region(r.p, r.bytes);
+#endif
+            munmap(r.p, r.bytes);
+            munmap(r.open, r.bytes);
+            r = {NULL, NULL, 0};
+            return cudaSuccess;
+        }
+    return p ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+/* Where the device's memory at p is open; NULL: it is not the device's. */
+static char *opened(const void *p, size_t bytes)
+{
+    const char *at = (const char *)p;
+    for (struct region &r : regions)
+        if (r.p && at >= r.p && at + bytes <= r.p + r.bytes) {
+#if ASAN
+            if (__asan_region_is_poisoned((void *)p, bytes))
+                die("a copy to or from device memory that was not taken");
+#endif
+            return r.open + (at - r.p);
+        }
+    return NULL;
+}
+
+void emu_pool_used(void *p, size_t bytes, size_t room)
+{
+#if ASAN
+    __asan_unpoison_memory_region(p, bytes);
+    __asan_poison_memory_region((char *)p + bytes, room - bytes);
+#else
+    (void)p, (void)bytes, (void)room;
+#endif
+}
+
+void emu_pool_free(void *p, size_t room)
+{
+#if ASAN
+    __asan_poison_memory_region(p, room);
+#else
+    (void)p, (void)room;
+#endif
+}
+
+/* ---- devices ---- */
+
+static bool hidden = getenv("CUDA_EMU_NONE") != NULL;
+
+void emu_hide_devices(bool hide)
+{
+    hidden = hide;
+}
+
+const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaSuccess                 ? "no error"
+           : e == cudaErrorNoDevice         ? "no CUDA-capable device is detected"
+           : e == cudaErrorMemoryAllocation ? "out of memory"
+                                            : "an error";
+}
+
+static cudaError_t last_error;
+
+cudaError_t cudaGetLastError(void)
+{
+    cudaError_t e = last_error;
+    last_error = cudaSuccess;
+    return e;
+}
+
+cudaError_t cudaGetDeviceCount(int *n)
+{
+    *n = hidden ? 0 : 1;
+    return hidden ? cudaErrorNoDevice : cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
+{
+    if (device != 0)
+        return cudaErrorInvalidValue;
+    *p = {"emulated", total_memory(), 8, 0, 4, 160 << 10};
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+    return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+cudaError_t cudaMemGetInfo(size_t *free, size_t *total)
+{
+    *total = total_memory();
+    *free = *total - taken();
+    return cudaSuccess;
+}
+
+/* ---- fibers ---- */
+
+enum { FIBERS = 1024, STACK = (ASAN ? 256 : 64) << 10 };
+enum state { READY, AT_BARRIER, AT_WARP, DONE };
+
+struct fiber {
+    void *sp;
+    dim3 idx;
+    enum state state;
+    unsigned warp_ops, votes;
+    void *fake; /* of the address sanitizer */
+};
+
+dim3 threadIdx, blockIdx, blockDim, gridDim;
+static fiber fibers[FIBERS];
+static fiber *now;
+static void *scheduler_sp;
+[[maybe_unused]] static void *scheduler_fake;
+[[maybe_unused]] static const void *scheduler_stack;
+[[maybe_unused]] static size_t scheduler_stack_bytes;
+static char *stacks;
+static unsigned char slots[2][FIBERS][EMU_SLOT];
+static int vote[3];
+static void (*body)(void *);
+static void *closure;
+static void *shared_memory;
+
+#if defined(__x86_64__)
+extern "C" void emu_switch(void **save, void *to);
+asm(".text\n.globl emu_switch\n.type emu_switch,@function\nemu_switch:\n"
+    "endbr64\npush %rbp\npush %rbx\npush %r12\npush %r13\npush %r14\npush %r15\n"
+    "mov %rsp,(%rdi)\nmov %rsi,%rsp\n"
+    "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbx\npop %rbp\nret\n"
+    ".size emu_switch,.-emu_switch\n");
+static void *first_sp(char *stack, void (*entry)(void))
+{
+    void **sp = (void **)(stack + STACK);
+    *--sp = NULL; /* the entry sees the alignment of a call */
+    *--sp = (void *)entry;
+    for (int i = 0; i < 6; i++)
+        *--sp = NULL;
+    return sp;
+}
+#else
+#include <ucontext.h>
+static ucontext_t contexts[FIBERS + 1];
+static void emu_switch(void **save, void *to)
+{
+    *save = *save ? *save : &contexts[FIBERS];
+    swapcontext((ucontext_t *)*save, (ucontext_t *)to);
+}
+static void *first_sp(char *stack, void (*entry)(void))
+{
+    ucontext_t *c = &contexts[(stack - stacks) / STACK];
+    getcontext(c);
+    c->uc_stack.ss_sp = stack;
+    c->uc_stack.ss_size = STACK;
+    makecontext(c, entry, 0);
+    return c;
+}
+#endif
+
+static void to_scheduler(enum state state)
+{
+    fiber *f = now;
+    f->state = state;
+#if ASAN
+    __sanitizer_start_switch_fiber(state == DONE ? NULL : &f->fake, scheduler_stack,
+                                   scheduler_stack_bytes);
+#endif
+    emu_switch(&f->sp, scheduler_sp);
+#if ASAN
+    __sanitizer_finish_switch_fiber(f->fake, NULL, NULL);
+#endif
+}
+
+static void entry(void)
+{
+#if ASAN
+    __sanitizer_finish_switch_fiber(NULL, &scheduler_stack, &scheduler_stack_bytes);
+#endif
+    body(closure);
+    to_scheduler(DONE);
+}
+
+static void run_fiber(fiber *f)
+{
+    now = f;
+    threadIdx = f->idx;
+#if ASAN
+    __sanitizer_start_switch_fiber(&scheduler_fake, stacks + (size_t)(f - fibers) * STACK, STACK);
+#endif
+    emu_switch(&scheduler_sp, f->sp);
+#if ASAN
+    __sanitizer_finish_switch_fiber(scheduler_fake, NULL, NULL);
+#endif
+}
+
+/* ---- orders ---- */
+
+static unsigned order;
+static uint64_t order_state;
+
+void emu_order(unsigned o)
+{
+    order = o;
+    order_state = o;
+}
+
+static void permute(unsigned *p, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        p[i] = order == 1 ? n - 1 - i : i;
+    for (unsigned i = n; order > 1 && i > 1; i--) {
+        order_state = order_state * 6364136223846793005u + 1442695040888963407u;
+        unsigned k = (unsigned)((order_state >> 33) % i), t = p[i - 1];
+        p[i - 1] = p[k];
+        p[k] = t;
+    }
+}
+
+/* ---- a block ---- */
+
+static unsigned flat(dim3 i, dim3 n)
+{
+    return (i.z * n.y + i.y) * n.x + i.x;
+}
+
+/* All lanes of a warp that are not done wait for each other. */
+static bool release_warps(unsigned n)
+{
+    bool any = false;
+    for (unsigned w = 0; w < n; w += 32) {
+        unsigned waiting = 0, alive = 0, end = w + 32 < n ? w + 32 : n;
+        for (unsigned i = w; i < end; i++) {
+            alive += fibers[i].state != DONE;
+            waiting += fibers[i].state == AT_WARP;
+        }
+        if (!waiting || waiting != alive)
+            continue;
+        if (alive != end - w)
+            die("a warp operation after some of its lanes ended");
+        for (unsigned i = w; i < end; i++)
+            if (fibers[i].warp_ops != fibers[w].warp_ops)
+                die("lanes of a warp are at different operations");
+        for (unsigned i = w; i < end; i++)
+            fibers[i].state = READY;
+        any = true;
+    }
+    return any;
+}
+
+static bool release_block(unsigned n)
+{
+    unsigned waiting = 0, alive = 0;
+    for (unsigned i = 0; i < n; i++) {
+        alive += fibers[i].state != DONE;
+        waiting += fibers[i].state == AT_BARRIER;
+    }
+    if (alive && waiting != alive)
+        die("threads wait for each other in vain: a barrier in a branch");
+    for (unsigned i = 0; i < n; i++)
+        if (fibers[i].state == AT_BARRIER)
+            fibers[i].state = READY;
+    return alive > 0;
+}
+
+static void run_block(unsigned n)
+{
+    static unsigned p[FIBERS];
+    for (unsigned i = 0; i < n; i++) {
+        fiber *f = &fibers[i];
+        f->idx = dim3(i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y);
+        f->state = READY;
+        f->warp_ops = f->votes = 0;
+        f->fake = NULL;
+        f->sp = first_sp(stacks + (size_t)i * STACK, entry);
+    }
+    vote[0] = vote[1] = vote[2] = 0;
+    do {
+        do {
+            permute(p, n);
+            for (unsigned i = 0; i < n; i++)
+                if (fibers[p[i]].state == READY)
+                    run_fiber(&fibers[p[i]]);
+        } while (release_warps(n));
+    } while (release_block(n));
+}
+
+/* ---- shared memory ---- */
+
+enum { LIMITS = 64, SHARED_DEFAULT = 48 << 10 };
+static struct {
+    const void *kernel;
+    int bytes;
+} limits[LIMITS];
+
+cudaError_t emu_shared_limit(const void *kernel, int bytes)
+{
+    if (bytes > 160 << 10)
+        return cudaErrorInvalidValue;
+    for (auto &l : limits)
+        if (!l.kernel || l.kernel == kernel) {
+            l = {kernel, bytes};
+            return cudaSuccess;
+        }
+    die("too many kernels with much shared memory");
+    return cudaErrorInvalidValue;
+}
+
+static size_t shared_limit(const void *kernel)
+{
+    for (auto &l : limits)
+        if (l.kernel == kernel)
+            return (size_t)l.bytes;
+    return SHARED_DEFAULT;
+}
+
+void *emu_shared(void)
+{
+    return shared_memory;
+}
+
+/* ---- launches and graphs ---- */
+
+struct emu_node {
+    const void *kernel;
+    dim3 grid, block;
+    size_t shared;
+    void (*body)(void *);
+    void *closure; /* for a copy within the device: {to, from, bytes} */
+    emu_node *next;
+};
+struct emu_graph {
+    emu_node *first, **end;
+};
+static emu_graph *capturing;
+static unsigned long long launches;
+
+static void run_kernel(const emu_node *k)
+{
+    if (!k->kernel) { /* a copy, or work of the library */
+        k->body(k->closure);
+        return;
+    }
+    size_t threads = (size_t)k->block.x * k->block.y * k->block.z;
+    size_t blocks = (size_t)k->grid.x * k->grid.y * k->grid.z;
+    if (!threads || threads > FIBERS || !blocks || k->grid.y > 65535 || k->grid.z > 65535)
+        die("a launch of no or too many threads");
+    if (k->shared > shared_limit(k->kernel))
+        die("a kernel asks for more shared memory than it may");
+    if (!stacks)
+        stacks = (char *)mmap(NULL, (size_t)FIBERS * STACK, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    unsigned *p = (unsigned *)malloc(blocks * sizeof *p);
+    permute(p, (unsigned)blocks);
+    void *raw = NULL;
+    memory_open();
+    body = k->body;
+    closure = k->closure;
+    gridDim = k->grid;
+    blockDim = k->block;
+    for (size_t i = 0; i < blocks; i++) {
+        unsigned b = p[i];
+        blockIdx = dim3(b % gridDim.x, b / gridDim.x % gridDim.y, b / gridDim.x / gridDim.y);
+        raw = k->shared ? aligned_alloc(16, (k->shared + 15) / 16 * 16) : NULL;
+        if (raw)
+            memset(raw, 0xff, k->shared);
+        shared_memory = raw;
+        run_block((unsigned)threads);
+        free(raw);
+    }
+    memory_shut();
+    free(p);
+    launches++;
+}
+
+void emu_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, void (*fn)(void *),
+                void *arg, size_t bytes)
+{
+    emu_node k = {kernel, grid, block, shared, fn, arg, NULL};
+    if (!capturing) {
+        run_kernel(&k);
+        return;
+    }
+    emu_node *copy = (emu_node *)malloc(sizeof *copy);
+    *copy = k;
+    copy->closure = malloc(bytes);
+    memcpy(copy->closure, arg, bytes);
+    *capturing->end = copy;
+    capturing->end = &copy->next;
+}
+
+void emu_open(bool open)
+{
+    if (open)
+        memory_open();
+    else
+        memory_shut();
+}
+
+/* Not a kernel, but part of a graph. */
+void emu_work(void (*fn)(void *), void *arg, size_t bytes)
+{
+    emu_launch(NULL, dim3(), dim3(), 0, fn, arg, bytes);
+}
+
+unsigned long long emu_launches(void)
+{
+    return launches;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode)
+{
+    capturing = (emu_graph *)malloc(sizeof *capturing);
+    *capturing = {NULL, &capturing->first};
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *g)
+{
+    *g = capturing;
+    capturing = NULL;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
+{
+    *x = (emu_graph *)malloc(sizeof **x);
+    **x = *g;
+    g->first = NULL;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t)
+{
+    for (emu_node *k = x->first; k; k = k->next)
+        run_kernel(k);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t g)
+{
+    for (emu_node *k = g->first, *next; k; k = next) {
+        next = k->next;
+        free(k->closure);
+        free(k);
+    }
+    free(g);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x)
+{
+    return cudaGraphDestroy(x);
+}
+
+/* ---- streams and copies ---- */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+    *s = NULL;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t)
+{
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t)
+{
+    if (capturing)
+        die("waiting while a graph is recorded");
+    return cudaSuccess;
+}
+
+/* Both ends are host memory here. */
+struct copying {
+    void *to;
+    const void *from;
+    size_t bytes;
+};
+
+static void copy(void *arg)
+{
+    const copying *c = (const copying *)arg;
+    memcpy(c->to, c->from, c->bytes);
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t)
+{
+    char *to_open = opened(to, bytes), *from_open = opened(from, bytes);
+    if ((to_open != NULL) != (kind != cudaMemcpyDeviceToHost) ||
+        (from_open != NULL) != (kind != cudaMemcpyHostToDevice))
+        die("a copy from or to memory that is not what it is said to be");
+    if (capturing && kind != cudaMemcpyDeviceToDevice)
+        die("a copy from or to the host while a graph is recorded");
+    copying c = {to_open ? to_open : to, from_open ? from_open : from, bytes};
+    emu_work(copy, &c, sizeof c);
+    return cudaSuccess;
+}
+
+struct setting {
+    char *p;
+    int value;
+    size_t bytes;
+};
+
+static void set(void *arg)
+{
+    const setting *s = (const setting *)arg;
+    memset(s->p, s->value, s->bytes);
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t)
+{
+    setting s = {opened(p, bytes), value, bytes};
+    if (!s.p)
+        die("memset of memory that is not the device's");
+    emu_work(set, &s, sizeof s);
+    return cudaSuccess;
+}
+
+/* ---- inside a kernel ---- */
+
+void __syncthreads(void)
+{
+    to_scheduler(AT_BARRIER);
+}
+
+int __syncthreads_or(int v)
+{
+    unsigned which = now->votes++ % 3;
+    vote[which] |= v != 0;
+    to_scheduler(AT_BARRIER);
+    int out = vote[which];
+    vote[(which + 2) % 3] = 0; /* of the one after next, which waits for this thread too */
+    return out;
+}
+
+void __syncwarp(unsigned)
+{
+    emu_exchange("", 1);
+}
+
+const unsigned char *emu_exchange(const void *mine, size_t bytes)
+{
+    if (bytes > EMU_SLOT)
+        die("too much for an exchange between lanes");
+    unsigned i = flat(threadIdx, blockDim), which = now->warp_ops++ & 1;
+    memcpy(slots[which][i], mine, bytes);
+    to_scheduler(AT_WARP);
+    return slots[which][i & ~31u];
+}

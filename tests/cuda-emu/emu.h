@@ -1,0 +1,23 @@
+/* emu.h - what tests can ask of the emulated GPU. */
+#ifndef CUDA_EMU_EMU_H
+#define CUDA_EMU_EMU_H
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The order of threads between barriers and of blocks.  0: rising, 1: falling, else a seed of
+ * an order drawn anew every time. */
+void emu_order(unsigned order);
+
+unsigned long long emu_launches(void); /* kernels run so far */
+void emu_hide_devices(bool hide);      /* as on a machine without a GPU */
+void emu_lt_refuse(bool refuse);       /* the library has no algorithm for any product */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

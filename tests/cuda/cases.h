@@ -1,0 +1,62 @@
+/* cases.h - shapes for the emulated GPU: small, since every thread is run in
+ * turn, and odd, around the edges of tiles. */
+#ifndef TESTS_CUDA_CASES_H
+#define TESTS_CUDA_CASES_H
+
+#include "../ops/ops_table.h"
+
+static const struct op_case cuda_cases[] = {
+    {"linear", case_linear, {1, 1, 1, 0}, 1e-6},
+    {"linear", case_linear, {3, 17, 5, 1}, 1e-6},
+    {"linear", case_linear, {9, 100, 64, 2}, 1e-6},
+    {"linear", case_linear, {33, 130, 70, 1}, 2e-6},
+    {"linear", case_linear, {67, 65, 33, 0}, 1e-6},
+    {"linear, large tiles", case_linear, {260, 520, 9, 0}, 2e-6},
+    {"linear backward", case_linear_backward, {1, 1, 1, 0}, 1e-6},
+    {"linear backward", case_linear_backward, {7, 33, 18, 0}, 1e-6},
+    {"linear backward", case_linear_backward, {65, 40, 50, 1}, 1e-6},
+    {"linear backward, row blocks", case_linear_backward, {515, 30, 20, 2}, 2e-6},
+    {"embed", case_embed, {50, 24, 33, 0}, 1e-7},
+    {"embed", case_embed, {37, 130, 100, 1}, 1e-6},
+    {"embed", case_embed, {30, 64, 70, 2}, 1e-6},
+    {"copies", case_copies, {9, 50}, 1e-7},
+    {"copies", case_copies, {70, 300}, 1e-7},
+    {"norm", case_norm, {1, 1, 1}, 1e-6},
+    {"norm", case_norm, {5, 1, 130}, 1e-6},
+    {"norm", case_norm, {300, 1, 40}, 1e-6},
+    {"norm, wide", case_norm, {3, 1, 777}, 1e-6},
+    {"norm of heads", case_norm, {20, 4, 24}, 1e-6},
+    {"rope", case_rope, {30, 3, 24, 24}, 1e-6},
+    {"rope of a part", case_rope, {5, 1, 40, 20}, 1e-6},
+    {"swiglu", case_swiglu, {3, 7, 4}, 1e-6},
+    {"swiglu", case_swiglu, {20, 88, 10}, 1e-6},
+    {"swiglu, saturated", case_swiglu, {10, 100, 200}, 1e-6},
+    {"attention", case_attention, {1, 1, 16, 5, 2, 0}, 4e-6},
+    {"attention", case_attention, {2, 1, 24, 64, 3, 0}, 4e-6},
+    {"attention", case_attention, {6, 2, 64, 70, 3, 1}, 4e-6},
+    {"attention", case_attention, {4, 4, 40, 65, 2, 1}, 4e-6},
+    {"attention, large heads", case_attention, {2, 1, 128, 30, 2, 0}, 4e-6},
+    {"attention, larger heads", case_attention, {2, 1, 200, 20, 1, 1}, 4e-6},
+    {"attention, one prompt", case_attention, {4, 2, 32, 150, 0, 0}, 4e-6},
+    {"attention, wide group", case_attention, {32, 1, 8, 10, 2, 0}, 4e-6},
+    {"attention, wider group", case_attention, {40, 1, 8, 10, 2, 0}, 4e-6},
+    {"head", case_head, {1, 5, 3, 0}, 2e-6},
+    {"head", case_head, {9, 600, 20, 0}, 2e-6},
+    {"head", case_head, {20, 1100, 12, 1}, 2e-6},
+    {"head, several slabs and chunks", case_head, {1030, 8200, 1, 2}, 2e-6},
+    {"distribution, plain", case_distribution, {1000, 0}, 2e-6},
+    {"distribution, T", case_distribution, {2000, 1}, 2e-6},
+    {"distribution, top-k", case_distribution, {3000, 2}, 2e-6},
+    {"distribution, T top-p", case_distribution, {1000, 3}, 2e-6},
+    {"distribution, all", case_distribution, {2000, 4}, 2e-6},
+    {"distribution, min-p", case_distribution, {1000, 5}, 2e-6},
+    {"distribution, min-p", case_distribution, {500, 6}, 2e-6},
+    {"distribution, greedy", case_distribution, {3000, 7}, 0},
+    {"distribution, many", case_distribution, {3000, 8}, 2e-6},
+    {"adamw", case_adamw, {1, 1}, 1e-6},
+    {"adamw", case_adamw, {5000, 3}, 1e-6},
+};
+
+enum { N_CUDA_CASES = sizeof cuda_cases / sizeof *cuda_cases };
+
+#endif

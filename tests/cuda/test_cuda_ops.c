@@ -1,0 +1,162 @@
+/* test_cuda_ops.c - the CUDA device's operators on an emulated GPU (tests/cuda-emu).
+ *
+ * With PRECISION_EXACT all bits are those of the CPU, which tests/ops ties to ref.  The other
+ * precisions are near ref.  Everything gives the same bits again, whatever the order in which
+ * threads and blocks run. */
+#include "../cuda-emu/emu.h"
+#include "../ops/ops_table.h"
+#include "../tap.h"
+
+#include "cases.h"
+
+static bool same(const float *a, const float *b, size_t n)
+{
+    return n == 0 || memcmp(a, b, n * sizeof *a) == 0;
+}
+
+static struct backend *open_or_die(const char *device, enum precision precision)
+{
+    struct backend *b = run_open(device, NULL, 2, precision);
+    ASSERT(b);
+    return b;
+}
+
+static void compare_bits(const struct op_case *c, const struct run *x, const struct run *y,
+                         const char *what)
+{
+    CHECK(x->n_out == y->n_out);
+    size_t i = 0;
+    while (i < x->n_out && same(&x->out[i], &y->out[i], 1))
+        i++;
+    if (i == x->n_out)
+        return;
+    printf("# %s (%zu, %zu, %zu, %zu, %zu, %zu): %s differ at %zu of %zu: %a, %a\n", c->name,
+           c->shape[0], c->shape[1], c->shape[2], c->shape[3], c->shape[4], c->shape[5], what, i,
+           x->n_out, (double)x->out[i], (double)y->out[i]);
+    CHECK(!"the same bits");
+}
+
+static void exact_is_the_cpu(void)
+{
+    struct backend *cuda = open_or_die("cuda", PRECISION_EXACT);
+    struct backend *cpu = open_or_die("cpu", PRECISION_EXACT);
+    for (size_t i = 0; i < N_CUDA_CASES; i++) {
+        struct run a, b;
+        run_case(&a, cuda, &cuda_cases[i]);
+        run_case(&b, cpu, &cuda_cases[i]);
+        compare_bits(&cuda_cases[i], &a, &b, "cuda and cpu");
+        free(a.out);
+        free(b.out);
+    }
+    backend_close(cuda);
+    backend_close(cpu);
+}
+
+/* ---- races ---- */
+
+static void orders_agree(enum precision precision)
+{
+    static const unsigned orders[] = {0, 1, 77};
+    struct backend *b = open_or_die("cuda", precision);
+    for (size_t i = 0; i < N_CUDA_CASES; i++) {
+        struct run first, other;
+        emu_order(orders[0]);
+        run_case(&first, b, &cuda_cases[i]);
+        for (size_t k = 1; k < sizeof orders / sizeof *orders; k++) {
+            emu_order(orders[k]);
+            run_case(&other, b, &cuda_cases[i]);
+            compare_bits(&cuda_cases[i], &first, &other, "two orders of threads");
+            free(other.out);
+        }
+        free(first.out);
+    }
+    emu_order(0);
+    backend_close(b);
+}
+
+static void order_of_threads(void)
+{
+    orders_agree(PRECISION_EXACT);
+}
+
+static void order_of_threads_bf16(void)
+{
+    orders_agree(PRECISION_BF16);
+}
+
+/* ---- near ref ---- */
+
+static double distance(const struct run *a, const struct run *b)
+{
+    double d = 0, s = 0;
+    for (size_t i = 0; i < a->n_out; i++) {
+        double x = (double)a->out[i], y = (double)b->out[i];
+        if (!isfinite(x) || !isfinite(y))
+            return HUGE_VAL;
+        d += (x - y) * (x - y);
+        s += y * y;
+    }
+    return s > 0 ? sqrt(d / s) : sqrt(d);
+}
+
+static void near_ref(enum precision precision, enum precision refs, double least, double attention)
+{
+    struct backend *ref = open_or_die("ref", refs), *cuda = open_or_die("cuda", precision);
+    for (size_t i = 0; i < N_CUDA_CASES; i++) {
+        const struct op_case *c = &cuda_cases[i];
+        struct run a, b;
+        double bound = strstr(c->name, "attention") ? fmax(c->bound, attention)
+                                                    : fmax(c->bound, least);
+        run_case(&a, cuda, c);
+        run_case(&b, ref, c);
+        CHECK(a.n_out == b.n_out);
+        double d = distance(&a, &b);
+        if (!(d <= bound)) {
+            printf("# %s (%zu, %zu, %zu, %zu, %zu, %zu): distance %g, bound %g\n", c->name,
+                   c->shape[0], c->shape[1], c->shape[2], c->shape[3], c->shape[4], c->shape[5], d,
+                   bound);
+            CHECK(!"near");
+        }
+        free(a.out);
+        free(b.out);
+    }
+    backend_close(ref);
+    backend_close(cuda);
+}
+
+/* Attention rounds queries and weights to bf16 as well, which ref does not. */
+static void bf16_is_near_ref(void)
+{
+    near_ref(PRECISION_BF16, PRECISION_BF16, 1e-4, 8e-3);
+}
+
+static void tf32_is_near_ref(void)
+{
+    near_ref(PRECISION_TF32, PRECISION_EXACT, 6e-4, 0);
+}
+
+static void f32_is_near_ref(void)
+{
+    near_ref(PRECISION_F32, PRECISION_EXACT, 4e-6, 0);
+}
+
+static void shapes_that_the_library_refuses(void)
+{
+    emu_lt_refuse(true);
+    near_ref(PRECISION_BF16, PRECISION_BF16, 1e-4, 8e-3);
+    emu_lt_refuse(false);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {
+        {"exact: the CPU's bits, forward and backward", exact_is_the_cpu},
+        {"exact: the order of threads cannot be seen", order_of_threads},
+        {"bf16 is near ref", bf16_is_near_ref},
+        {"bf16: the order of threads cannot be seen", order_of_threads_bf16},
+        {"tf32 is near ref", tf32_is_near_ref},
+        {"f32 is near ref", f32_is_near_ref},
+        {"products that the library refuses go through chains", shapes_that_the_library_refuses},
+    };
+    return TAP_RUN(tests);
+}
