@@ -3,7 +3,7 @@
 
 VERSION := 0.1.0
 
-# Options: DEBUG=1, ASAN=1, TSAN=1, CUDA=1, CC=clang, WERROR=1, PREFIX=, DESTDIR=
+# Options: DEBUG=1, ASAN=1, TSAN=1, CUDA=1, CUDA_ARCH="80;90", CC=clang, WERROR=1, PREFIX=, DESTDIR=
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
@@ -53,7 +53,7 @@ include $(wildcard libcore/compute/cuda/cuda.mk)
 ## help: this list
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
-	@echo '  options: DEBUG=1 ASAN=1 TSAN=1 CUDA=1 CC=clang WERROR=1 PREFIX=/usr/local DESTDIR= DATA=../shared/data'
+	@echo '  options: DEBUG=1 ASAN=1 TSAN=1 CUDA=1 CUDA_ARCH="80;90" CC=clang WERROR=1 PREFIX=/usr/local DESTDIR= DATA=../shared/data'
 
 # ---- generated sources ----
 
@@ -135,7 +135,7 @@ $(FUZZ): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libc
 .PHONY: check check-unit check-bats check-fuzz check-data asan tsan
 ## check: all tests that need no GPU and no network
 check: all
-	@$(MAKE) --no-print-directory $(UNIT) $(FUZZ) $(DATATEST) $(FAULTS)
+	@$(MAKE) --no-print-directory $(UNIT) $(FUZZ) $(DATATEST) $(FAULTS) $(EMU_TESTS) $(EMU_PROGRAMS) $(GPU_TESTS)
 	@B=$(B) DATA=$(DATA) tests/run.sh
 
 ## check-unit: the C tests only
@@ -149,6 +149,19 @@ check-bats: all $(FAULTS)
 ## check-fuzz: replay the fuzzers' corpora
 check-fuzz: $(FUZZ)
 	@B=$(B) tests/run.sh fuzz
+
+## check-cuda-emu: the CUDA device's tests on an emulated GPU
+.PHONY: check-cuda-emu check-gpu bench-gpu
+check-cuda-emu: $(EMU_TESTS) $(EMU_PROGRAMS)
+	@B=$(B) tests/run.sh cuda
+
+## check-gpu: the CUDA device's tests on a GPU (status 69 where there is none)
+check-gpu:
+	@tests/gpu.sh check
+
+## bench-gpu: speed on a GPU beside its measured limits (status 69 where there is none)
+bench-gpu:
+	@tests/gpu.sh bench
 
 ## check-data: the tests driven by data, over the folder DATA=../shared/data
 check-data: all
@@ -200,10 +213,10 @@ bench: all
 lint:
 	@.ci/lint
 
-## format: clang-format every C file in place
+## format: clang-format every source file in place
 .PHONY: format
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cc')
 
 ## demo: train a small model from nothing and show what GCPO does (5 minutes)
 .PHONY: demo

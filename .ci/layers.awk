@@ -18,7 +18,7 @@ BEGIN {
     only["pcre2.h"] = "text answer"
     only["utf8proc.h"] = "text"
     only["gmp.h"] = only["mpfr.h"] = "answer"
-    only["cblas.h"] = "compute"
+    only["cblas.h"] = only["cuda_runtime.h"] = only["cublasLt.h"] = "compute"
 }
 {
     split($0, part, ":")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the tests and counts them: tests/run.sh [unit] [fuzz] [bats] [data]   (default: all)
+# Runs the tests and counts them: tests/run.sh [unit] [cuda] [fuzz] [bats] [data]   (default: all)
 # Reads B (the build folder) and DATA.  Prints "N passed, N failed" last.
 set -u
 cd "$(dirname "$0")/.." || exit 71
 B=${B:-build/release} DATA=${DATA:-../shared/data}
-parts=${*:-unit fuzz bats data}
+parts=${*:-unit cuda fuzz bats data}
 log=$(mktemp) || exit 71
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0
@@ -31,6 +31,12 @@ for part in $parts; do
         for t in "$B"/tests/unit/test_* "$B"/tests/ops/test_*; do
             [ -x "$t" ] || continue
             "$t" >"$log" 2>&1
+            count "${t#"$B"/tests/}" $?
+        done ;;
+    cuda)
+        for t in "$B"/tests/cuda/test_* "$B"/tests/gpu/test_*; do
+            [ -x "$t" ] || continue
+            GCPO_TEST_DEVICE=cuda "$t" >"$log" 2>&1
             count "${t#"$B"/tests/}" $?
         done ;;
     fuzz)

@@ -5,6 +5,40 @@
 
 #include "../ops/ops_table.h"
 
+/* A decode step: prompts and what was sampled are in the caches, then one row of each sample.
+ * shape: heads, kv heads, d, prompt, samples, caches */
+static inline void case_decode(struct run *r, const size_t *s)
+{
+    struct batch t;
+    case_batch(&t, s);
+    struct caches c = open_caches(r, s, &t);
+    size_t m = t.n_rows, q_width = s[0] * s[2], kv_width = s[1] * s[2], n = 0;
+    struct rows k = random_rows(r, m, kv_width, 3), v = random_rows(r, m, kv_width, 1);
+    struct kv_write w = {.kv = c.kv, .layer = 1, .plan = c.plan, .k = k, .v = v};
+    r->b->op->plan_set(r->b, c.plan, t.seqs, t.n_seqs);
+    r->b->op->kv_write(r->b, &w);
+    struct attn_seq single[32];
+    for (size_t i = 0; i < t.n_seqs; i++)
+        if (t.seqs[i].n_shared) {
+            single[n] = t.seqs[i];
+            single[n].row = n;
+            single[n++].n_rows = 1;
+        }
+    struct rows q = random_rows(r, n, q_width, 3), out = random_rows(r, n, q_width, 1);
+    w.k = random_rows(r, n, kv_width, 3), w.v = random_rows(r, n, kv_width, 1);
+    r->b->op->plan_set(r->b, c.plan, single, n);
+    r->b->op->kv_write(r->b, &w);
+    struct attention a = {
+        .kv = c.kv, .layer = 1, .plan = c.plan, .q = q, .out = out, .scale = 0.2f};
+    r->b->op->attention(r->b, &a);
+    emit_rows(r, out, n, q_width);
+    single[1].row = 0; /* one alone */
+    r->b->op->plan_set(r->b, c.plan, single + 1, 1);
+    r->b->op->attention(r->b, &a);
+    emit_rows(r, out, 1, q_width);
+    close_caches(r, &c);
+}
+
 static const struct op_case cuda_cases[] = {
     {"linear", case_linear, {1, 1, 1, 0}, 1e-6},
     {"linear", case_linear, {3, 17, 5, 1}, 1e-6},
@@ -40,6 +74,9 @@ static const struct op_case cuda_cases[] = {
     {"attention, one prompt", case_attention, {4, 2, 32, 150, 0, 0}, 4e-6},
     {"attention, wide group", case_attention, {32, 1, 8, 10, 2, 0}, 4e-6},
     {"attention, wider group", case_attention, {40, 1, 8, 10, 2, 0}, 4e-6},
+    {"attention, decoding", case_decode, {6, 2, 64, 70, 5, 1}, 4e-6},
+    {"attention, decoding", case_decode, {3, 3, 24, 600, 3, 0}, 4e-6},
+    {"attention, decoding, many stacks", case_decode, {8, 1, 16, 130, 14, 1}, 4e-6},
     {"head", case_head, {1, 5, 3, 0}, 2e-6},
     {"head", case_head, {9, 600, 20, 0}, 2e-6},
     {"head", case_head, {20, 1100, 12, 1}, 2e-6},

@@ -1,13 +1,40 @@
-/* test_cuda_ops.c - the CUDA device's operators on an emulated GPU (tests/cuda-emu).
+/* test_cuda_ops.c - the CUDA device's operators on an emulated GPU (tests/cuda-emu), or, compiled
+ * with GCPO_REAL_GPU, on a real one, with the shapes of tests/ops as well.
  *
  * With PRECISION_EXACT all bits are those of the CPU, which tests/ops ties to ref.  The other
  * precisions are near ref.  Everything gives the same bits again, whatever the order in which
  * threads and blocks run. */
-#include "../cuda-emu/emu.h"
 #include "../ops/ops_table.h"
 #include "../tap.h"
 
 #include "cases.h"
+
+#ifdef GCPO_REAL_GPU
+static void emu_order(unsigned order) /* the GPU takes its own */
+{
+    (void)order;
+}
+#else
+#include "../cuda-emu/emu.h"
+#endif
+
+/* All cases, one after another; GPU_SMALL leaves out the large ones, for slow checkers. */
+static const struct op_case *case_at(size_t i)
+{
+#ifdef GCPO_REAL_GPU
+    if (i >= N_CUDA_CASES && !getenv("GPU_SMALL"))
+        return i - N_CUDA_CASES < N_OP_CASES ? &op_cases[i - N_CUDA_CASES] : NULL;
+#endif
+    return i < N_CUDA_CASES ? &cuda_cases[i] : NULL;
+}
+
+static bool no_gpu(void)
+{
+    if (backend_is_gpu(NULL))
+        return false;
+    SKIP("no GPU is there");
+    return true;
+}
 
 static bool same(const float *a, const float *b, size_t n)
 {
@@ -38,13 +65,16 @@ static void compare_bits(const struct op_case *c, const struct run *x, const str
 
 static void exact_is_the_cpu(void)
 {
+    if (no_gpu())
+        return;
+    size_t n = 0;
     struct backend *cuda = open_or_die("cuda", PRECISION_EXACT);
     struct backend *cpu = open_or_die("cpu", PRECISION_EXACT);
-    for (size_t i = 0; i < N_CUDA_CASES; i++) {
+    for (const struct op_case *c; (c = case_at(n)); n++) {
         struct run a, b;
-        run_case(&a, cuda, &cuda_cases[i]);
-        run_case(&b, cpu, &cuda_cases[i]);
-        compare_bits(&cuda_cases[i], &a, &b, "cuda and cpu");
+        run_case(&a, cuda, c);
+        run_case(&b, cpu, c);
+        compare_bits(c, &a, &b, "cuda and cpu");
         free(a.out);
         free(b.out);
     }
@@ -57,15 +87,18 @@ static void exact_is_the_cpu(void)
 static void orders_agree(enum precision precision)
 {
     static const unsigned orders[] = {0, 1, 77};
+    if (no_gpu())
+        return;
+    size_t n = 0;
     struct backend *b = open_or_die("cuda", precision);
-    for (size_t i = 0; i < N_CUDA_CASES; i++) {
+    for (const struct op_case *c; (c = case_at(n)); n++) {
         struct run first, other;
         emu_order(orders[0]);
-        run_case(&first, b, &cuda_cases[i]);
+        run_case(&first, b, c);
         for (size_t k = 1; k < sizeof orders / sizeof *orders; k++) {
             emu_order(orders[k]);
-            run_case(&other, b, &cuda_cases[i]);
-            compare_bits(&cuda_cases[i], &first, &other, "two orders of threads");
+            run_case(&other, b, c);
+            compare_bits(c, &first, &other, "two orders of threads");
             free(other.out);
         }
         free(first.out);
@@ -101,9 +134,11 @@ static double distance(const struct run *a, const struct run *b)
 
 static void near_ref(enum precision precision, enum precision refs, double least, double attention)
 {
+    if (no_gpu())
+        return;
     struct backend *ref = open_or_die("ref", refs), *cuda = open_or_die("cuda", precision);
-    for (size_t i = 0; i < N_CUDA_CASES; i++) {
-        const struct op_case *c = &cuda_cases[i];
+    size_t n = 0;
+    for (const struct op_case *c; (c = case_at(n)); n++) {
         struct run a, b;
         double bound = strstr(c->name, "attention") ? fmax(c->bound, attention)
                                                     : fmax(c->bound, least);
@@ -140,12 +175,27 @@ static void f32_is_near_ref(void)
     near_ref(PRECISION_F32, PRECISION_EXACT, 4e-6, 0);
 }
 
+#ifndef GCPO_REAL_GPU
 static void shapes_that_the_library_refuses(void)
 {
     emu_lt_refuse(true);
     near_ref(PRECISION_BF16, PRECISION_BF16, 1e-4, 8e-3);
     emu_lt_refuse(false);
 }
+
+static void nothing_without_a_device(void)
+{
+    struct err e = ERR_NONE;
+    emu_hide_devices(true);
+    CHECK(!backend_is_gpu("auto") && backend_is_gpu("cuda"));
+    struct backend *b = backend_open(&(struct backend_options){.device = "auto"}, &e);
+    CHECK(b && strncmp(b->name, "cpu ", 4) == 0);
+    backend_close(b);
+    CHECK(!backend_open(&(struct backend_options){.device = "cuda"}, &e));
+    CHECK_INT(e.status, ERR_DEVICE);
+    emu_hide_devices(false);
+}
+#endif
 
 int main(void)
 {
@@ -156,7 +206,10 @@ int main(void)
         {"bf16: the order of threads cannot be seen", order_of_threads_bf16},
         {"tf32 is near ref", tf32_is_near_ref},
         {"f32 is near ref", f32_is_near_ref},
+#ifndef GCPO_REAL_GPU
         {"products that the library refuses go through chains", shapes_that_the_library_refuses},
+        {"without a GPU auto is the CPU, and cuda is refused", nothing_without_a_device},
+#endif
     };
     return TAP_RUN(tests);
 }

@@ -22,6 +22,19 @@ $(B)/obj/%.cu.o: %.cu | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
 	$(Q)$(NVCC) -Ilibcore -I$(B)/gen $(NVCCFLAGS) -MMD -MP -c -o $@ $<
+
+# On a real GPU; where there is none they say so.
+GPU_TESTS := $(B)/tests/gpu/test_cuda_ops
+$(B)/obj/tests/gpu/%.o: tests/cuda/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,CC,$< (a real GPU))
+	$(Q)$(CC) $(CPPFLAGS) -DGCPO_REAL_GPU $(CFLAGS) -MMD -MP -c -o $@ $<
+$(GPU_TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+.PHONY: gpu-tests
+gpu-tests: $(GPU_TESTS) $(UNIT) $(B)/tests/bench/bench_gpu
 endif
 
 # ---- without a GPU ----
@@ -29,6 +42,8 @@ endif
 EMU_SRC   := $(CUDA_SRC) $(sort $(wildcard tests/cuda-emu/*.cc)) libcore/compute/backend.c
 EMU_OBJ   := $(EMU_SRC:%=$(B)/obj/emu/%.o)
 EMU_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/cuda/test_*.c)))
+# The engine's own tests, on the GPU by GCPO_TEST_DEVICE=cuda.
+EMU_UNIT  := $(addprefix $(B)/tests/cuda/,test_generate test_train)
 EMU_PROGRAMS := $(addprefix $(B)/emu/,gcpo-rollout gcpo-update gcpo-score)
 EMU_FLAGS := -std=c++17 $(if $(DEBUG),-O0,-O2) -g $(SAN) -Wall -Wextra -Wshadow -Wno-unknown-pragmas $(if $(WERROR),-Werror) \
              -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-math-errno -ffp-contract=off -pthread
@@ -55,6 +70,12 @@ $(EMU_TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(EMU_OBJ) $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(EMU_UNIT): $(B)/tests/cuda/%: $(B)/obj/tests/unit/%.o $(EMU_OBJ) $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+EMU_TESTS += $(EMU_UNIT)
 
 $(EMU_PROGRAMS): $(B)/emu/%: $(B)/obj/cmd/%.o $(EMU_OBJ) $(B)/libcore.a
 	@mkdir -p $(@D)

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What needs a GPU: tests/gpu.sh check|bench.  Builds with CUDA=1 first; status 69 where there is no GPU.
+# Reads only what is in the repository.
+set -u
+cd "$(dirname "$0")/.." || exit 71
+unavailable() {
+    echo "gpu.sh: $*" >&2
+    exit 69
+}
+command -v nvidia-smi >/dev/null || unavailable "there is no NVIDIA driver here (nvidia-smi is not found)"
+nvidia-smi -L 2>/dev/null | grep -q '^GPU' || unavailable "no GPU is there (nvidia-smi -L lists none)"
+command -v nvcc >/dev/null || unavailable "nvcc is not found (CUDA Toolkit 12.4 or later is needed)"
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+B=build/release-cuda
+make --no-print-directory -j"$(nproc)" CUDA=1 all gpu-tests || exit
+
+check() {
+    local failed=0
+    export GCPO_TEST_DEVICE=cuda
+    for t in "$B"/tests/gpu/test_* "$B"/tests/unit/test_generate "$B"/tests/unit/test_train; do
+        echo "== ${t#"$B"/tests/}"
+        "$t" || failed=1
+    done
+    unset GCPO_TEST_DEVICE
+    echo "== programs"
+    GPU_BIN=$PWD/$B PATH=$PWD/$B:$PATH DATA=/nonexistent bats tests/device.bats || failed=1
+    if command -v compute-sanitizer >/dev/null; then
+        for tool in memcheck racecheck; do
+            echo "== compute-sanitizer $tool"
+            GPU_SMALL=1 compute-sanitizer --tool "$tool" --error-exitcode 1 "$B"/tests/gpu/test_cuda_ops || failed=1
+        done
+    else
+        echo "compute-sanitizer is not found: left out"
+    fi
+    return $failed
+}
+
+bench() {
+    DEVICE=cuda "$B"/tests/bench/bench_gpu
+}
+
+case ${1:-} in
+check | bench) "$1" ;;
+*) echo "usage: tests/gpu.sh check|bench" >&2; exit 64 ;;
+esac
