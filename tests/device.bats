@@ -21,7 +21,7 @@ setup() {
 need_gpu() {
     [ -x "$GPU/gcpo-rollout" ] || skip "no program for a GPU was built"
 }
-head_of() { gcpo-cat --provenance "$1"; }
+head_of() { gcpo-cat --provenance --plain "$1"; }
 
 @test "devices that are not there: 69 and 64" {
     run -64 --separate-stderr gcpo-rollout --device abacus -m "$M" "$W/prompts"

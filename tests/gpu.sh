@@ -35,8 +35,20 @@ check() {
     return $failed
 }
 
+# share NAME LIMIT: a line's tok/s beside the limit of the same name
+share() {
+    awk -v name="$1" -v limit="$2" '{ print; for (i = 2; i <= NF; i++) if ($i == "tok/s" && !n) n = $(i - 1) }
+        END { printf "%s: %.1f %% of the limit (%.0f of %.0f tok/s)\n", name, 100 * n / limit, n, limit }'
+}
+
 bench() {
-    DEVICE=cuda "$B"/tests/bench/bench_gpu
+    local limits decode update
+    limits=$("$B"/tests/bench/bench_gpu cuda) || exit
+    echo "$limits"
+    decode=$(awk '/^limit of decoding/ { print $4 }' <<< "$limits")
+    update=$(awk '/^limit of an update/ { print $5 }' <<< "$limits")
+    "$B"/tests/bench/bench_rollout --bf16 --rounds 1 qwen1.5b:32x8:512+512 | grep '^decode' | share decoding "$decode"
+    "$B"/tests/bench/bench_update --bf16 --rounds 3 --micro-tokens 4096 --shape qwen1.5b full:8x4096 | share update "$update"
 }
 
 case ${1:-} in

@@ -1,8 +1,8 @@
 /* bench_rollout.c - rollouts of random models, beside the limits of this machine.
  *
- *     bench_rollout [-j N] [--rounds N] [--json] [MODEL:GROUPSxSAMPLES:PROMPT+RESPONSE ...]
+ *     bench_rollout [-j N] [--rounds N] [--bf16] [--json] [MODEL:GROUPSxSAMPLES:PROMPT+RESPONSE ...]
  *
- * MODEL is tiny (0.8 M parameters), small (14 M) or qwen0.5b (494 M), with
+ * MODEL is tiny (0.8 M parameters), small (14 M), qwen0.5b (494 M) or qwen1.5b, with
  * weights of bf16; nothing ends before its last token.  Medians.  "rollout" is response tokens a second
  * of all, "prefill" prompt tokens a second until the first step has ended, "decode" response tokens
  * from then on; their share is of the peak of fused multiply-adds.  "weights" is what the decode steps read of weights, and its share
@@ -31,6 +31,7 @@ static const struct shape shapes[] = {
     {"tiny", 128, 4, 4, 344, 512},
     {"small", 384, 8, 6, 1024, 4096},
     {"qwen0.5b", 896, 24, 14, 4864, 151936},
+    {"qwen1.5b", 1536, 28, 12, 8960, 151936},
 };
 enum { KV_HEADS = 2, ROUNDS_MAX = 25 };
 
@@ -231,8 +232,11 @@ static double bandwidth_of(struct backend *b)
     struct err e = ERR_NONE;
     float *p = b->op->alloc(b, 2 * (size_t)FLOATS * sizeof *p, &e);
     check(p != NULL, &e);
+    float *ones = xmalloc(2 * (size_t)FLOATS * sizeof *ones);
     for (size_t i = 0; i < 2 * (size_t)FLOATS; i++)
-        p[i] = 1;
+        ones[i] = 1;
+    b->op->upload(b, p, ones, 2 * (size_t)FLOATS * sizeof *ones);
+    free(ones);
     double best = 0;
     for (int i = 0; i < 5; i++) {
         double start = now();
@@ -247,7 +251,11 @@ static double bandwidth_of(struct backend *b)
 static void measure_limits(struct bench *x)
 {
     struct err e = ERR_NONE;
-    struct backend *b = backend_open(&(struct backend_options){.threads = x->o.threads}, &e);
+    struct backend *b = backend_open(
+        &(struct backend_options){.threads = x->o.threads,
+                                  .precision = x->o.precision == ENGINE_BF16 ? PRECISION_BF16
+                                                                             : PRECISION_EXACT},
+        &e);
     check(b != NULL, &e);
     x->peak = b->op->peak_flops(b);
     x->bandwidth = bandwidth_of(b);
@@ -265,9 +273,11 @@ int main(int argc, char **argv)
 {
     struct bench x = {.rounds = 5};
     uint64_t threads = 2;
+    bool bf16 = false;
     struct opt opts[] = {
         OPT_COUNT('j', "threads", "N", &threads, 1, 1024, "threads"),
         OPT_COUNT(0, "rounds", "N", &x.rounds, 1, ROUNDS_MAX, "to take the median of"),
+        OPT_SWITCH(0, "bf16", &bf16, "products in bf16"),
         OPT_SWITCH(0, "json", &x.json, "one JSON object for each line"), OPT_END};
     char **shapes_asked =
         opt_parse(argc, argv,
@@ -275,6 +285,8 @@ int main(int argc, char **argv)
                                      .summary = "measure rollouts",
                                      .opts = opts});
     x.o.threads = (size_t)threads;
+    x.o.precision = bf16 ? ENGINE_BF16 : ENGINE_EXACT;
+    x.o.kv = ENGINE_KV_AUTO;
     measure_limits(&x);
     for (const char *const *s = shapes_asked[0] ? (const char *const *)shapes_asked : usual; *s;
          s++)

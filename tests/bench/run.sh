@@ -12,7 +12,10 @@ if [ -z "$names" ]; then
     names="pipeline stream"
     for f in tests/bench/bench_*.c; do
         f=${f##*/bench_}
-        [ "$f" = stream.c ] || names="$names ${f%.c}"
+        case $f in
+        stream.c | gpu.c) ;; # make bench-gpu
+        *) names="$names ${f%.c}" ;;
+        esac
     done
 fi
 work=$(mktemp -d) || exit 71

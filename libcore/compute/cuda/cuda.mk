@@ -33,8 +33,14 @@ $(GPU_TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# Without a GPU: what needs one is left out and says so, and the programs take the CPU.
+.PHONY: check-cuda-left-out
+check-cuda-left-out: all $(GPU_TESTS)
+	@PATH=$(CURDIR)/$(B):$$PATH DATA=$(DATA) bats tests/device.bats
+	@$(GPU_TESTS)
+
 .PHONY: gpu-tests
-gpu-tests: $(GPU_TESTS) $(UNIT) $(B)/tests/bench/bench_gpu
+gpu-tests: $(GPU_TESTS) $(UNIT) $(addprefix $(B)/tests/bench/,bench_gpu bench_rollout bench_update)
 endif
 
 # ---- without a GPU ----
