@@ -484,7 +484,7 @@ static bool run(struct job *j)
 bool engine_generate(struct engine *g, const struct gen_options *o, const struct gen_callbacks *c,
                      struct gen_stats *stats, struct err *e)
 {
-    size_t batch = o->batch ? o->batch : RUN_BATCH;
+    size_t batch = o->batch ? o->batch : engine_batch(g);
     if (!check_options(g, o, e) || !engine_need_runner(g, batch, e))
         return false;
     struct job j = {.g = g,

@@ -210,16 +210,28 @@ const char *engine_kv(const struct engine *g)
 
 /* ---- memory ---- */
 
-static size_t logit_rows_for(const struct model_config *c, size_t batch)
+static bool large_gpu(const struct engine *g)
 {
-    size_t fit = LOGITS_BYTES / ((size_t)c->vocab * sizeof(float));
+    return g->b->op->memory(g->b) && g->limit >= (uint64_t)16 << 30;
+}
+
+size_t engine_batch(const struct engine *g)
+{
+    return large_gpu(g) ? GPU_BATCH : RUN_BATCH;
+}
+
+static size_t logit_rows_for(const struct engine *g, size_t batch)
+{
+    size_t bytes = large_gpu(g) ? GPU_LOGITS_BYTES : LOGITS_BYTES;
+    size_t fit = bytes / ((size_t)g->c.config.vocab * sizeof(float));
     return fit < 8 ? 8 : fit < batch ? fit : batch;
 }
 
 bool engine_need_runner(struct engine *g, size_t batch, struct err *e)
 {
-    size_t rows = batch > RUN_ROWS ? batch : RUN_ROWS;
-    size_t logit_rows = logit_rows_for(&g->c.config, rows);
+    size_t rows = large_gpu(g) ? GPU_ROWS : RUN_ROWS;
+    rows = batch > rows ? batch : rows;
+    size_t logit_rows = logit_rows_for(g, rows);
     if (g->runner.model && g->runner.rows >= rows)
         return true;
     runner_close(&g->runner);

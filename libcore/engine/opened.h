@@ -9,6 +9,10 @@ enum {
     RUN_ROWS = 512, /* rows of one pass in prefill and scoring */
     RUN_BATCH = 64, /* sequences decoded at once when the caller does not care */
     LOGITS_BYTES = 64 << 20,
+    /* The same of a large GPU, which is busy with much more at once. */
+    GPU_ROWS = 4096,
+    GPU_BATCH = 1024,
+    GPU_LOGITS_BYTES = 1 << 30,
 };
 
 struct engine {
@@ -31,6 +35,9 @@ const char *bytes_text(uint64_t bytes, char out[32]);
 
 /* A runner for `batch` sequences at once, the caches as large as the memory allows. */
 bool engine_need_runner(struct engine *g, size_t batch, struct err *e) MUST_CHECK;
+
+/* Sequences decoded at once when the caller does not care. */
+size_t engine_batch(const struct engine *g);
 
 /* Every id inside the vocabulary; `what` names the list in the message. */
 bool check_ids(const struct engine_info *i, const int32_t *ids, size_t n, const char *what,

@@ -64,7 +64,7 @@ __device__ __forceinline__ void load_stack(float *to, struct rows from, const st
  * Blocks of keys in order, and for each the stacked rows [first, last) that see some of its first
  * n keys: the shared run with all rows, then the own run of each sequence with its rows. */
 struct walk {
-    int entry, block; /* entry -1: the shared run */
+    int nth, block; /* nth -1: the shared run */
     int first, last, n;
     size_t page;
 };
@@ -79,23 +79,23 @@ __device__ __forceinline__ bool walk_next(const struct attn_args &a, struct item
                                           struct stack s, struct walk *w)
 {
     int entries = item.n_seqs;
-    for (w->block++; w->entry < entries; w->entry++, w->block = 0) {
-        struct seq q = a.seqs[item.seq + (w->entry > 0 ? w->entry : 0)];
+    for (w->block++; w->nth < entries; w->nth++, w->block = 0) {
+        struct seq q = a.seqs[item.seq + (w->nth > 0 ? w->nth : 0)];
         int k = w->block * OPS_KV_BLOCK;
         /* The last row of this item sees the keys [0, end). */
-        int end = w->entry < 0      ? q.n_shared
+        int end = w->nth < 0        ? q.n_shared
                   : item.n_seqs > 1 ? q.n_keys
                                     : q.n_keys - q.n_rows + item.row + item.n_rows;
         if (k >= end)
             continue;
         w->n = end - k < OPS_KV_BLOCK ? end - k : OPS_KV_BLOCK;
-        w->page = (size_t)a.pages[(w->entry < 0 ? q.shared : q.own) + w->block];
+        w->page = (size_t)a.pages[(w->nth < 0 ? q.shared : q.own) + w->block];
         w->first = 0;
         w->last = s.rows;
-        if (w->entry >= 0 && item.n_seqs > 1) {
-            w->first = w->entry * s.heads;
+        if (w->nth >= 0 && item.n_seqs > 1) {
+            w->first = w->nth * s.heads;
             w->last = w->first + s.heads;
-        } else if (w->entry >= 0) {
+        } else if (w->nth >= 0) {
             int position = q.n_keys - q.n_rows + item.row;
             w->first = (k > position ? k - position : 0) * s.heads;
         }
@@ -108,7 +108,7 @@ __device__ __forceinline__ bool walk_next(const struct attn_args &a, struct item
 __device__ __forceinline__ int walk_seen(const struct attn_args &a, struct item item,
                                          struct stack s, struct walk w, int i)
 {
-    if (w.entry < 0)
+    if (w.nth < 0)
         return w.n;
     int head, seen = stacked(a, item, s, i, &head).position + 1 - w.block * OPS_KV_BLOCK;
     return seen < w.n ? seen : w.n;

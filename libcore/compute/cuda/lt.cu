@@ -125,7 +125,7 @@ static struct lt_plan *plan_for(struct cuda *c, const struct lt_key *key, const 
         c->lt_plans = static_cast<struct lt_plan *>(xcalloc(LT_PLANS, sizeof *c->lt_plans));
     struct lt_plan *plan = &c->lt_plans[hash % LT_PLANS]; /* a newer shape takes the place */
     if (plan->key.n == 0 || memcmp(&plan->key, key, sizeof *key) != 0) {
-        plan->key = *key;
+        memcpy(&plan->key, key, sizeof *key); /* padding too */
         choose(c, plan, x);
     }
     return plan;
