@@ -76,6 +76,7 @@ head_of() { gcpo-cat --provenance --plain "$1"; }
     "$GPU/gcpo-update" --device cuda --precision exact -m "$M" -o "$T/gpu" --lr 1e-3 --metrics "$T/gpu.json" "$W/step"
     gcpo-update --device cpu --precision exact -m "$M" -o "$T/cpu" --lr 1e-3 --metrics "$T/cpu.json" "$W/step"
     [ "$(gcpo-model info --digest "$T/gpu")" = "$(gcpo-model info --digest "$T/cpu")" ]
+    [ "$(jq '.mismatch.max == 0' "$T/gpu.json")" = true ]
     cmp <(jq -S 'del(.device)' "$T/gpu.json") <(jq -S 'del(.device)' "$T/cpu.json")
 }
 
@@ -94,6 +95,7 @@ head_of() { gcpo-cat --provenance --plain "$1"; }
             -o "$T/n$i" --lr 1e-3 "$T/step"
     done
     cmp "$T/m1.json" "$T/m2.json"
+    [ "$(jq '.mismatch.max < 0.2' "$T/m1.json")" = true ]
     [ "$(gcpo-model info --digest "$T/n1")" = "$(gcpo-model info --digest "$T/n2")" ]
     [ "$(gcpo-model info --digest "$T/n1")" != "$(gcpo-model info --digest "$T/m1")" ]
 }
