@@ -152,8 +152,9 @@ check-fuzz: $(FUZZ)
 
 ## check-cuda-emu: the CUDA device's tests on an emulated GPU
 .PHONY: check-cuda-emu check-gpu bench-gpu
-check-cuda-emu: $(EMU_TESTS) $(EMU_PROGRAMS)
+check-cuda-emu: all $(EMU_TESTS) $(EMU_UNIT) $(EMU_PROGRAMS)
 	@B=$(B) tests/run.sh cuda
+	@B=$(B) BATS_FILES=tests/device.bats tests/run.sh bats
 
 ## check-gpu: the CUDA device's tests on a GPU (status 69 where there is none)
 check-gpu:

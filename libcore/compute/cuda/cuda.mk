@@ -81,7 +81,6 @@ $(EMU_UNIT): $(B)/tests/cuda/%: $(B)/obj/tests/unit/%.o $(EMU_OBJ) $(B)/libcore.
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-EMU_TESTS += $(EMU_UNIT)
 
 $(EMU_PROGRAMS): $(B)/emu/%: $(B)/obj/cmd/%.o $(EMU_OBJ) $(B)/libcore.a
 	@mkdir -p $(@D)
