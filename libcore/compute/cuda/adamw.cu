@@ -107,7 +107,10 @@ double cuda_peak_flops(struct backend *b)
 {
     struct cuda *c = cuda_of(b);
     bool bf16 = b->precision == PRECISION_BF16;
-    size_t side = 8192, bytes = side * side * (2 * (bf16 ? 2 : 4) + 4);
+    size_t side = 8192;
+    while (side > 64 * (size_t)c->sms) /* a small device */
+        side /= 2;
+    size_t bytes = side * side * (2 * (bf16 ? 2 : 4) + 4);
     while (side > 64 && bytes > pool_free_bytes(&c->pool) / 2)
         side /= 2, bytes /= 4;
     struct err e = ERR_NONE;
