@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 71
 B=${B:-build/release} DATA=${DATA:-../shared/data}
+export CUDA_VISIBLE_DEVICES= # tests/gpu.sh is for GPUs; here auto is the CPU
 parts=${*:-unit cuda fuzz bats data}
 log=$(mktemp) || exit 71
 trap 'rm -f "$log"' EXIT

@@ -132,7 +132,8 @@ void cuda_download(struct backend *b, void *host, const void *device, size_t byt
 
 /* Rows of ld elements.  Kept as stored with PRECISION_EXACT, else as the products want them. */
 struct weight {
-    bool bf16; /* 16 bits each, else f32 */
+    bool bf16;    /* 16 bits each, else f32 */
+    bool rounded; /* f32 that hold what bf16 can: stored so, multiplied by the library as f32 */
     size_t n, k, ld;
     void *own; /* NULL: a view */
     const float *view;

@@ -45,17 +45,20 @@ __device__ __forceinline__ void mma_tile(float (&c)[4], const uint32_t (&a)[4], 
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 #else
+static inline const uint16_t *lane_row(const unsigned char *all, int lane)
+{
+    const uint16_t *row;
+    memcpy(&row, all + lane * EMU_SLOT, sizeof row);
+    return row;
+}
+
 static inline void load_matrices(uint32_t (&r)[4], const uint16_t *row, bool turned)
 {
     const unsigned char *all = emu_exchange(&row, sizeof row);
-    const uint16_t *rows[32];
-    int lane = (int)threadIdx.x % WARP;
-    for (int i = 0; i < 32; i++)
-        memcpy(&rows[i], all + i * EMU_SLOT, sizeof rows[i]);
+    int lane = (int)threadIdx.x % WARP, i = lane / 4, j = 2 * (lane % 4);
     for (int m = 0; m < 4; m++) {
-        int i = lane / 4, j = 2 * (lane % 4);
-        uint32_t lo = turned ? rows[8 * m + j][i] : rows[8 * m + i][j];
-        uint32_t hi = turned ? rows[8 * m + j + 1][i] : rows[8 * m + i][j + 1];
+        uint32_t lo = turned ? lane_row(all, 8 * m + j)[i] : lane_row(all, 8 * m + i)[j];
+        uint32_t hi = turned ? lane_row(all, 8 * m + j + 1)[i] : lane_row(all, 8 * m + i)[j + 1];
         r[m] = lo | hi << 16;
     }
 }
@@ -67,19 +70,17 @@ static inline float half_of(uint32_t r, int which)
 
 static inline void mma_tile(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
 {
-    uint32_t mine[6] = {a[0], a[1], a[2], a[3], b0, b1}, of[32][6];
+    uint32_t mine[6] = {a[0], a[1], a[2], a[3], b0, b1}, x[6], y[2][6];
     const unsigned char *all = emu_exchange(mine, sizeof mine);
-    int lane = (int)threadIdx.x % WARP;
-    for (int i = 0; i < 32; i++)
-        memcpy(of[i], all + i * EMU_SLOT, sizeof of[i]);
-    for (int e = 0; e < 4; e++) {
-        int row = lane / 4, column = 2 * (lane % 4) + e % 2; /* of b: lane 4 column + k / 2 % 4 */
-        for (int k = 0; k < 16; k++) {
-            int q = k / 2 % 4, high = k / 8;
-            float x = half_of(of[4 * row + q][2 * high + e / 2], k % 2);
-            float y = half_of(of[4 * column + q][4 + high], k % 2);
-            c[e] += x * y;
-        }
+    int lane = (int)threadIdx.x % WARP, row = lane / 4, column = 2 * (lane % 4);
+    for (int q = 0; q < 4; q++) { /* the lanes that have depths 2q, 2q + 1 and 8 more */
+        memcpy(x, all + (4 * row + q) * EMU_SLOT, sizeof x);
+        memcpy(y[0], all + (4 * column + q) * EMU_SLOT, sizeof y[0]);
+        memcpy(y[1], all + (4 * column + 4 + q) * EMU_SLOT, sizeof y[1]);
+        for (int e = 0; e < 4; e++)
+            for (int high = 0; high < 2; high++)
+                for (int half = 0; half < 2; half++)
+                    c[e] += half_of(x[2 * high + e / 2], half) * half_of(y[e % 2][4 + high], half);
     }
 }
 #endif

@@ -9,6 +9,7 @@ static struct weight shape_of(struct backend *b, enum elem type, size_t n, size_
     struct weight w = {};
     w.bf16 = b->precision == PRECISION_BF16 ||
              (b->precision == PRECISION_EXACT && type == ELEM_BF16);
+    w.rounded = !w.bf16 && type == ELEM_BF16;
     w.n = n;
     w.k = k;
     w.ld = w.bf16 ? up(k, 8) : k;
@@ -69,6 +70,12 @@ void cuda_round_rows(struct cuda *c, uint16_t *to, size_t ld, struct rows from, 
         LAUNCH(c, round_rows, grid_rows(m, ld), EACH_THREADS, 0, to, ld, from, m, n);
 }
 
+__global__ void round_floats(float *to, const float *from, size_t m, size_t n)
+{
+    EACH(i, j, m, n)
+    to[i * n + j] = round_bf16(from[i * n + j]);
+}
+
 /* y[i] = row ids[i] (NULL: first + i) of a matrix as products see it. */
 __global__ void read_rows(struct weight w, bool round, const int32_t *ids, size_t first, size_t m,
                           struct rows y)
@@ -110,6 +117,9 @@ static void store_rows(struct cuda *c, struct weight *w, size_t row, size_t n, c
     if (w->bf16)
         cuda_round_rows(c, static_cast<uint16_t *>(w->own) + row * w->ld, w->ld,
                         {const_cast<float *>(from), w->k}, n, w->k);
+    else if (w->rounded)
+        LAUNCH(c, round_floats, grid_rows(n, w->k), EACH_THREADS, 0,
+               static_cast<float *>(w->own) + row * w->k, from, n, w->k);
     else
         cuda_check(cudaMemcpyAsync(static_cast<float *>(w->own) + row * w->k, from,
                                    n * w->k * sizeof *from, cudaMemcpyDeviceToDevice, c->stream),
