@@ -3,9 +3,9 @@
  *
  * A block is a strip: up to 64 stacked rows (row, query head of the group), 16 for each of 4 warps,
  * against some key blocks of one list. Scores stay in registers and become the left side of the next
- * product there. Head size 128: 52 KiB of shared memory and some 150 registers a thread, so four
- * blocks stand on a processor of 228 KiB and 64 K registers, and one's loads hide behind
- * another's products. What was cut into several strips is put together by a second kernel, in order
+ * product there. Head size 128: 51 KiB of shared memory and 168
+ * registers a thread, so registers let three blocks stand on a processor, and one's loads hide
+ * behind another's products. What was cut into several strips is put together by a second kernel, in order
  * of the key blocks. */
 #include "compute/cuda/attention_mma.cuh"
 #include "compute/cuda/mma.cuh"
