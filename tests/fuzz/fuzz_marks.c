@@ -121,7 +121,7 @@ static void check_rewriting(struct str events)
 {
     struct err e = ERR_NONE;
     struct buf copied = {0}, again = {0};
-    struct writer *w = writer_open(&(struct writer_options){out, false, false}, &e);
+    struct writer *w = writer_open(&(struct writer_options){.path = out}, &e);
     ASSERT(w && read_all(in, &copied, w) == 0 && writer_commit(w, &e));
     ASSERT(str_eq(events, buf_str(&copied)));
     ASSERT(read_all(out, &again, NULL) == 0);
@@ -145,7 +145,7 @@ static void check_resuming(struct str file)
     put_mark(&b, 0, STREAM_HEAD_TAG, head, sizeof head - 1);
     buf_putstr(&b, file);
     spill(part, buf_str(&b));
-    struct writer *w = writer_resume(&(struct writer_options){out, false, false}, str_of(head),
+    struct writer *w = writer_resume(&(struct writer_options){.path = out}, str_of(head),
                                      count_line, &kept, &records, &e);
     ASSERT(w && kept == records && writer_line(w, STR("{}"), &e) && writer_end(w, &e) &&
            writer_commit(w, &e));
