@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 71
 B=${B:-build/release} DATA=${DATA:-../shared/data}
 export CUDA_VISIBLE_DEVICES= # tests/gpu.sh is for GPUs; here auto is the CPU
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES # the tests run make, and read what it prints
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL # the tests run make, and read what it prints
 parts=${*:-unit cuda fuzz bats data}
 log=$(mktemp) || exit 71
 trap 'rm -f "$log"' EXIT
