@@ -45,6 +45,7 @@ struct op_limits {
     size_t vocab;      /* rows of the head */
     size_t hidden;     /* columns of the head */
     size_t head_rows;  /* rows of one call of head or sample */
+    size_t lanes;      /* of run_lanes(), each for its share of rows and head_rows, rounded up */
     bool train;        /* gradients too */
 };
 

@@ -59,6 +59,18 @@ void host_zero(struct backend *b, void *p, size_t bytes)
         memset(p, 0, bytes);
 }
 
+size_t host_lanes(struct backend *b)
+{
+    (void)b;
+    return 1;
+}
+
+void host_run_lanes(struct backend *b, size_t n, lane_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < n; i++)
+        fn(b, i, arg);
+}
+
 bool host_seqs_init(struct host_seqs *s, const struct plan_size *size, struct err *e)
 {
     *s = (struct host_seqs){

@@ -14,6 +14,10 @@ void host_free(struct backend *b, void *p);
 void host_copy(struct backend *b, void *to, const void *from, size_t bytes);
 void host_zero(struct backend *b, void *p, size_t bytes);
 
+/* For devices without lanes: 1, and one part after another. */
+size_t host_lanes(struct backend *b);
+void host_run_lanes(struct backend *b, size_t n, lane_fn *fn, void *arg);
+
 /* A batch's sequences with their page lists copied.  Neighbours with the same
  * shared run point to one copy. */
 struct host_seqs {

@@ -32,6 +32,11 @@ struct rows {
     size_t stride; /* elements from one row to the next */
 };
 
+static inline struct rows rows_from(struct rows r, size_t row)
+{
+    return (struct rows){r.p ? r.p + row * r.stride : NULL, r.stride};
+}
+
 /* Sums over rows (gradients of weights, biases, norms) go over blocks of this
  * many rows: a chain inside a block, blocks added in rising order. */
 enum { OPS_ROW_BLOCK = 256 };
@@ -280,6 +285,13 @@ struct adamw {
     bool zero_grad;
 };
 
+/* ---- lanes ----
+ * Operators on little data are over before threads have found each other.  Where parts of a batch
+ * need nothing of one another, each can instead go through many operators on a thread of its own.
+ * `lane` is a backend over the same memory and objects, for this call only; what two calls
+ * write is disjoint, and results are the same as without lanes. */
+typedef void lane_fn(struct backend *lane, size_t part, void *arg);
+
 struct ops {
     void (*close)(struct backend *b); /* through backend_close() */
 
@@ -295,6 +307,11 @@ struct ops {
     uint64_t (*memory)(struct backend *b);
     bool (*reserve)(struct backend *b, const struct op_limits *l, struct err *e);
     size_t (*reserve_bytes)(struct backend *b, const struct op_limits *l);
+
+    /* How many lanes run at once; 1: there is nothing to gain. */
+    size_t (*lanes)(struct backend *b);
+    /* fn for every part < n, n at most the limits' lanes.  A single part is given b itself. */
+    void (*run_lanes)(struct backend *b, size_t n, lane_fn *fn, void *arg);
 
     /* -- weights -- */
     /* A matrix of its own, for reading: packed.  Zero until loaded. */

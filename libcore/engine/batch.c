@@ -109,6 +109,7 @@ void batch_forward(const struct batch *b)
     struct backend *d = b->t->b;
     const struct model_config *c = &b->t->c.config;
     struct pass p = {.model = &b->t->model,
+                     .b = d,
                      .kv = w->kv,
                      .plan = w->plan,
                      .ids = w->d_ids,
@@ -124,7 +125,7 @@ void batch_forward(const struct batch *b)
         forward_mlp(&p, i, &w->layers[i]);
     }
     d->op->gather(d, w->ends, w->out, w->d_index, b->all.n_ends, (size_t)c->hidden);
-    forward_norm(&b->t->model, b->all.n_ends, w->ends, w->normed);
+    forward_norm(&p, b->all.n_ends, w->ends, w->normed);
 }
 
 void batch_head(const struct batch *b, bool entropy)

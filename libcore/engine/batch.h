@@ -40,9 +40,4 @@ void batch_backward(const struct batch *b, bool entropy);
 double batch_flops(const struct batch *b, const struct span *s);
 
 /* Row `row` of a matrix as its first. */
-static inline struct rows rows_from(struct rows r, size_t row)
-{
-    return (struct rows){r.p + row * r.stride, r.stride};
-}
-
 #endif

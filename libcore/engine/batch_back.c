@@ -5,20 +5,6 @@
  * made to count from there. */
 #include "engine/batch.h"
 
-static struct layer_rows layer_from(const struct layer_rows *r, size_t row, size_t heads)
-{
-    return (struct layer_rows){.x = rows_from(r->x, row),
-                               .mid = rows_from(r->mid, row),
-                               .out = rows_from(r->out, row),
-                               .h = rows_from(r->h, row),
-                               .qkv = rows_from(r->qkv, row),
-                               .qk = rows_from(r->qk, row),
-                               .att = rows_from(r->att, row),
-                               .gu = rows_from(r->gu, row),
-                               .act = rows_from(r->act, row),
-                               .lse = r->lse + row * heads};
-}
-
 static void count_from_span(const struct batch *b, const struct span *s)
 {
     struct workspace *w = &b->t->w;
@@ -78,6 +64,7 @@ static void span_backward(const struct batch *b, const struct span *s, bool entr
     const struct model_config *c = &t->c.config;
     size_t hidden = (size_t)c->hidden;
     struct pass p = {.model = &t->model,
+                     .b = d,
                      .kv = w->kv,
                      .plan = w->plan,
                      .ids = w->d_ids + s->row,
@@ -90,7 +77,7 @@ static void span_backward(const struct batch *b, const struct span *s, bool entr
     d->op->scatter_add(d, w->back.dx, w->dends, w->d_index, s->n_ends, hidden);
     for (int i = c->n_layers; i-- > 0;) {
         size_t kv_layer = w->recompute ? 0 : (size_t)i;
-        struct layer_rows r = layer_from(&w->layers[i], s->row, (size_t)c->n_heads);
+        struct layer_rows r = layer_rows_from(&w->layers[i], s->row, (size_t)c->n_heads);
         if (w->recompute) {
             forward_attention(&p, i, kv_layer, &r);
             forward_gate(&p, i, &r);

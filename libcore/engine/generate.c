@@ -260,33 +260,23 @@ static void append(struct job *j, struct seq *s, struct sample_out draw)
         finish(j, s, GEN_LENGTH);
 }
 
-/* One token for each of n sequences from the logits that begin at row `from`, all from that same
- * row if `shared`. */
-static void draw(struct job *j, struct seq *const *seqs, size_t n, size_t from, bool shared)
+/* The first tokens of all samples of a group, from one row of logits. */
+static void draw_first(struct job *j, struct group *g, size_t logit_row)
 {
     struct backend *b = j->g->b;
     size_t v = (size_t)j->g->c.config.vocab;
-    for (size_t i = 0; i < n; i++)
-        j->rows[i] = row_for(j, seqs[i]);
-    b->op->sample(b, &(struct sample){.m = n,
-                                      .v = v,
-                                      .logits = {j->r->logits + from * v, shared ? 0 : v},
-                                      .rows = j->rows,
-                                      .out = j->draws});
-    for (size_t i = 0; i < n; i++)
-        append(j, seqs[i], j->draws[i]);
-}
-
-/* The first tokens of all samples of a group. */
-static void draw_first(struct job *j, struct group *g, size_t logit_row)
-{
-    struct seq *part[RUN_BATCH];
-    size_t most = j->batch < RUN_BATCH ? j->batch : RUN_BATCH, n;
-    for (size_t from = 0; from < g->r.n_samples; from += n) {
+    size_t most = j->batch < j->r->logit_rows ? j->batch : j->r->logit_rows;
+    for (size_t from = 0, n; from < g->r.n_samples; from += n) {
         n = g->r.n_samples - from < most ? g->r.n_samples - from : most;
         for (size_t i = 0; i < n; i++)
-            part[i] = &g->seqs[from + i];
-        draw(j, part, n, logit_row, true);
+            j->rows[i] = row_for(j, &g->seqs[from + i]);
+        b->op->sample(b, &(struct sample){.m = n,
+                                          .v = v,
+                                          .logits = {j->r->logits + logit_row * v, 0},
+                                          .rows = j->rows,
+                                          .out = j->draws});
+        for (size_t i = 0; i < n; i++)
+            append(j, &g->seqs[from + i], j->draws[i]);
     }
     g->drawn = true;
 }
@@ -443,16 +433,12 @@ static void step(struct job *j)
         struct seq *s = j->active[i];
         struct group *g = s->g;
         runner_add(r, &g->prompt, g->r.n_prompt, &s->own, s->tokens, s->n - 1, s->n);
-        j->ends[i] = (int32_t)i;
+        j->rows[i] = row_for(j, s);
         j->stats.flops += runner_row_flops(&j->g->model, (double)(g->r.n_prompt + s->n));
     }
-    runner_run(r);
-    runner_ends(r, j->ends, n);
-    for (size_t from = 0; from < n; from += r->logit_rows) {
-        size_t k = n - from < r->logit_rows ? n - from : r->logit_rows;
-        runner_logits(r, from, k);
-        draw(j, j->active + from, k, 0, false);
-    }
+    runner_step(r, j->rows, j->draws);
+    for (size_t i = 0; i < n; i++)
+        append(j, j->active[i], j->draws[i]);
     j->stats.flops += (double)n * runner_head_flops(&j->g->model);
     j->stats.steps++;
     sweep_active(j);

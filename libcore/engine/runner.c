@@ -16,6 +16,17 @@ static struct widths widths_of(const struct model *m)
     return (struct widths){d, d, m->qkv_width, 2 * ff, ff, d};
 }
 
+/* Lanes read all weights each, which is for weights that stay in a core's caches; a lane of fewer
+ * rows would read them for too little. */
+enum { LANE_WEIGHTS = 4 << 20, LANE_ROWS = 4 };
+
+static size_t lanes_of(const struct model *m)
+{
+    double weights = (runner_row_flops(m, 0) + runner_head_flops(m)) / 2;
+    bool small = weights * (m->stored == ELEM_BF16 ? 2 : 4) <= LANE_WEIGHTS;
+    return small ? m->b->op->lanes(m->b) : 1;
+}
+
 static struct op_limits limits_of(const struct model *m, size_t rows, size_t logit_rows,
                                   size_t keys)
 {
@@ -29,7 +40,8 @@ static struct op_limits limits_of(const struct model *m, size_t rows, size_t log
                               .keys = keys,
                               .vocab = (size_t)c->vocab,
                               .hidden = (size_t)c->hidden,
-                              .head_rows = logit_rows};
+                              .head_rows = logit_rows,
+                              .lanes = lanes_of(m)};
 }
 
 uint64_t runner_bytes(const struct model *m, size_t rows, size_t logit_rows)
@@ -53,6 +65,29 @@ static bool rows_new(struct backend *b, struct rows *r, size_t rows, size_t widt
 {
     *r = (struct rows){b->op->alloc(b, rows * width * sizeof(float), e), width};
     return r->p != NULL;
+}
+
+static struct attn_plan *plan_new(struct runner *r, size_t n_rows, struct err *e)
+{
+    const struct model_config *c = r->model->config;
+    struct backend *b = r->model->b;
+    return b->op->plan_new(b,
+                           &(struct plan_size){.n_heads = (size_t)c->n_heads,
+                                               .n_kv_heads = (size_t)c->n_kv_heads,
+                                               .n_rows = n_rows,
+                                               .n_seqs = n_rows,
+                                               .n_pages = 2 * r->pages.n_pages},
+                           e);
+}
+
+static bool lanes_open(struct runner *r, struct err *e)
+{
+    size_t n = lanes_of(r->model);
+    r->lane_plans = xcalloc(n, sizeof *r->lane_plans);
+    for (r->n_lanes = 0; r->n_lanes < n; r->n_lanes++)
+        if (!(r->lane_plans[r->n_lanes] = plan_new(r, r->rows / n + 1, e)))
+            return false;
+    return true;
 }
 
 bool runner_open(struct runner *r, struct model *m, enum elem kv, size_t n_pages, size_t rows,
@@ -86,14 +121,8 @@ bool runner_open(struct runner *r, struct model *m, enum elem kv, size_t n_pages
                        (size_t)c->head_dim, e);
     if (!r->kv)
         return false;
-    r->plan = op->plan_new(b,
-                           &(struct plan_size){.n_heads = (size_t)c->n_heads,
-                                               .n_kv_heads = (size_t)c->n_kv_heads,
-                                               .n_rows = rows,
-                                               .n_seqs = rows,
-                                               .n_pages = 2 * n_pages},
-                           e);
-    return r->plan && op->reserve(b, &l, e);
+    r->plan = plan_new(r, rows, e);
+    return r->plan && lanes_open(r, e) && op->reserve(b, &l, e);
 }
 
 void runner_close(struct runner *r)
@@ -107,6 +136,9 @@ void runner_close(struct runner *r)
         b->op->free(b, device[i]);
     b->op->kv_free(b, r->kv);
     b->op->plan_free(b, r->plan);
+    for (size_t i = 0; i < r->n_lanes; i++)
+        b->op->plan_free(b, r->lane_plans[i]);
+    free(r->lane_plans);
     page_pool_free(&r->pages);
     free(r->seqs);
     free(r->ids);
@@ -133,23 +165,90 @@ size_t runner_add(struct runner *r, const struct page_run *shared, size_t n_shar
     return n;
 }
 
+static void upload_rows(struct runner *r)
+{
+    struct backend *b = r->model->b;
+    b->op->upload(b, r->d_ids, r->ids, r->m * sizeof *r->ids);
+    b->op->upload(b, r->d_pos, r->pos, r->m * sizeof *r->pos);
+}
+
+static struct pass pass_of(const struct runner *r, struct backend *b, const struct attn_plan *plan,
+                           size_t first, size_t n)
+{
+    return (struct pass){.model = r->model,
+                         .b = b,
+                         .kv = r->kv,
+                         .plan = plan,
+                         .ids = r->d_ids + first,
+                         .pos = r->d_pos + first,
+                         .m = n};
+}
+
+static void through_layers(const struct pass *p, const struct layer_rows *r)
+{
+    forward_embed(p, r->x);
+    for (int i = 0; i < p->model->config->n_layers; i++) {
+        forward_attention(p, i, (size_t)i, r);
+        forward_mlp(p, i, r);
+    }
+}
+
 void runner_run(struct runner *r)
 {
     struct backend *b = r->model->b;
-    struct pass p = {.model = r->model,
-                     .kv = r->kv,
-                     .plan = r->plan,
-                     .ids = r->d_ids,
-                     .pos = r->d_pos,
-                     .m = r->m};
-    b->op->upload(b, r->d_ids, r->ids, r->m * sizeof *r->ids);
-    b->op->upload(b, r->d_pos, r->pos, r->m * sizeof *r->pos);
+    struct pass p = pass_of(r, b, r->plan, 0, r->m);
+    upload_rows(r);
     b->op->plan_set(b, r->plan, r->seqs, r->n_seqs);
-    forward_embed(&p, r->r.x);
-    for (int i = 0; i < r->model->config->n_layers; i++) {
-        forward_attention(&p, i, (size_t)i, &r->r);
-        forward_mlp(&p, i, &r->r);
+    through_layers(&p, &r->r);
+    r->m = r->n_seqs = 0;
+}
+
+struct step {
+    struct runner *r;
+    const struct sample_row *rows;
+    struct sample_out *out;
+    size_t n_parts;
+};
+
+static void step_part(struct backend *b, size_t part, void *arg)
+{
+    const struct step *s = arg;
+    struct runner *r = s->r;
+    const struct model *m = r->model;
+    size_t v = (size_t)m->config->vocab, most = r->logit_rows / s->n_parts;
+    size_t first = part * r->m / s->n_parts, end = (part + 1) * r->m / s->n_parts, n;
+    struct attn_plan *plan = s->n_parts > 1 ? r->lane_plans[part] : r->plan;
+    struct pass p = pass_of(r, b, plan, first, end - first);
+    struct layer_rows rows = layer_rows_from(&r->r, first, 0);
+    struct rows logits = rows_from((struct rows){r->logits, v}, part * most);
+    for (size_t i = first; i < end; i++)
+        r->seqs[i].row -= first;
+    b->op->plan_set(b, plan, r->seqs + first, end - first);
+    through_layers(&p, &rows);
+    forward_norm(&p, p.m, rows.x, rows_from(r->ends, first));
+    for (size_t i = first; i < end; i += n) {
+        n = end - i < most ? end - i : most;
+        b->op->linear(
+            b, &(struct linear){.w = m->head, .m = n, .x = rows_from(r->ends, i), .y = logits});
+        b->op->sample(
+            b, &(struct sample){
+                   .m = n, .v = v, .logits = logits, .rows = s->rows + i, .out = s->out + i});
     }
+}
+
+void runner_step(struct runner *r, const struct sample_row *rows, struct sample_out *out)
+{
+    struct backend *b = r->model->b;
+    struct step s = {r, rows, out, r->m / LANE_ROWS};
+    ASSERT(r->n_seqs == r->m);
+    if (s.n_parts > r->n_lanes)
+        s.n_parts = r->n_lanes;
+    if (s.n_parts > r->logit_rows)
+        s.n_parts = r->logit_rows;
+    if (s.n_parts == 0)
+        s.n_parts = 1;
+    upload_rows(r);
+    b->op->run_lanes(b, s.n_parts, step_part, &s);
     r->m = r->n_seqs = 0;
 }
 
@@ -158,7 +257,8 @@ void runner_ends(struct runner *r, const int32_t *index, size_t n)
     struct backend *b = r->model->b;
     b->op->upload(b, r->d_index, index, n * sizeof *index);
     b->op->gather(b, r->ends, r->r.x, r->d_index, n, (size_t)r->model->config->hidden);
-    forward_norm(r->model, n, r->ends, r->ends);
+    struct pass p = pass_of(r, b, r->plan, 0, n);
+    forward_norm(&p, n, r->ends, r->ends);
 }
 
 void runner_logits(struct runner *r, size_t from, size_t n)

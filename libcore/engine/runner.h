@@ -14,6 +14,8 @@ struct runner {
     struct kv *kv;
     struct page_pool pages;
     struct attn_plan *plan;
+    struct attn_plan **lane_plans;
+    size_t n_lanes;          /* 1: steps go through the model as they are */
     size_t rows, logit_rows; /* capacities */
 
     struct attn_seq *seqs;
@@ -39,6 +41,10 @@ void runner_close(struct runner *r); /* also of one that failed to open */
 size_t runner_add(struct runner *r, const struct page_run *shared, size_t n_shared,
                   const struct page_run *own, const int32_t *tokens, size_t from, size_t to);
 void runner_run(struct runner *r);
+
+/* A decode step: each row of the batch is a sequence of its own.  Through the model, to the head,
+ * and a token is drawn for each. */
+void runner_step(struct runner *r, const struct sample_row *rows, struct sample_out *out);
 
 /* The final norm of rows index[0..n) of the last batch, in r->ends. */
 void runner_ends(struct runner *r, const int32_t *index, size_t n);

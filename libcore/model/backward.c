@@ -20,16 +20,16 @@ static float *place(const struct model *m, float *grad, int param)
 static void linear_back(const struct pass *p, const struct weight *w, struct rows x, struct rows dy,
                         struct rows dx, float *dw, float *db)
 {
-    const struct backend *b = p->model->b;
+    const struct backend *b = p->b;
     b->op->linear_backward(
-        p->model->b,
+        p->b,
         &(struct linear_grad){.w = w, .m = p->m, .x = x, .dy = dy, .dx = dx, .dw = dw, .db = db});
 }
 
 static void norm_again(const struct pass *p, struct rows x, struct rows y, const float *w)
 {
     const struct model *m = p->model;
-    m->b->op->norm(m->b, &(struct norm){.m = p->m,
+    p->b->op->norm(p->b, &(struct norm){.m = p->m,
                                         .heads = 1,
                                         .c = (size_t)m->config->hidden,
                                         .x = x,
@@ -43,7 +43,7 @@ static void norm_back(const struct pass *p, struct rows x, const struct backward
                       const float *w, float *dw)
 {
     const struct model *m = p->model;
-    m->b->op->norm_backward(m->b, &(struct norm_grad){.m = p->m,
+    p->b->op->norm_backward(p->b, &(struct norm_grad){.m = p->m,
                                                       .heads = 1,
                                                       .c = (size_t)m->config->hidden,
                                                       .x = x,
@@ -59,7 +59,7 @@ static void heads_norm_back(const struct pass *p, int heads, struct rows x, stru
                             const float *w, float *dw)
 {
     const struct model *m = p->model;
-    m->b->op->norm_backward(m->b, &(struct norm_grad){.m = p->m,
+    p->b->op->norm_backward(p->b, &(struct norm_grad){.m = p->m,
                                                       .heads = (size_t)heads,
                                                       .c = (size_t)m->config->head_dim,
                                                       .x = x,
@@ -77,11 +77,11 @@ static void mlp_back(const struct pass *p, int layer, const struct layer_rows *r
     const struct layer_weights *w = &m->layers[layer];
     const struct layer_params *at = &m->layout->layers[layer];
     size_t ff = (size_t)m->config->ff;
-    m->b->op->swiglu(m->b, &(struct swiglu){.m = p->m, .f = ff, .gu = r->gu, .y = r->act});
+    p->b->op->swiglu(p->b, &(struct swiglu){.m = p->m, .f = ff, .gu = r->gu, .y = r->act});
     linear_back(p, w->down, r->act, d->dx, d->dact, place(m, grad, at->down),
                 place(m, grad, at->down_bias));
-    m->b->op->swiglu_backward(
-        m->b, &(struct swiglu_grad){.m = p->m, .f = ff, .gu = r->gu, .dy = d->dact, .dgu = r->gu});
+    p->b->op->swiglu_backward(
+        p->b, &(struct swiglu_grad){.m = p->m, .f = ff, .gu = r->gu, .dy = d->dact, .dgu = r->gu});
     norm_again(p, r->mid, r->h, w->ff_norm);
     linear_back(p, w->gate_up, r->h, r->gu, d->dh, place(m, grad, at->gate),
                 place(m, grad, at->gate_bias));
@@ -92,7 +92,7 @@ static void rotate_back(const struct pass *p, struct rows qk)
 {
     const struct model *m = p->model;
     const struct model_config *c = m->config;
-    m->b->op->rope(m->b, &(struct rope_args){.m = p->m,
+    p->b->op->rope(p->b, &(struct rope_args){.m = p->m,
                                              .heads = (size_t)(c->n_heads + c->n_kv_heads),
                                              .d = (size_t)c->head_dim,
                                              .rot = (size_t)c->head_dim,
@@ -112,8 +112,8 @@ static void attention_back(const struct pass *p, int layer, size_t kv_layer,
     const struct layer_params *at = &m->layout->layers[layer];
     struct rows dk = columns(d->dqkv, m->q_width);
     linear_back(p, w->o, r->att, d->dx, d->datt, place(m, grad, at->o), place(m, grad, at->o_bias));
-    m->b->op->attention_backward(
-        m->b, &(struct attention_grad){.kv = p->kv,
+    p->b->op->attention_backward(
+        p->b, &(struct attention_grad){.kv = p->kv,
                                        .layer = kv_layer,
                                        .plan = p->plan,
                                        .q = r->qk,

@@ -79,8 +79,12 @@ struct layer_rows {
     float *lse;              /* (M, heads); NULL without gradients */
 };
 
+/* The same from `row` on. */
+struct layer_rows layer_rows_from(const struct layer_rows *r, size_t row, size_t n_heads);
+
 struct pass {
-    struct model *model;
+    const struct model *model;
+    struct backend *b; /* the model's, or a lane of it */
     struct kv *kv;
     const struct attn_plan *plan;
     const int32_t *ids, *pos; /* device (M) */
@@ -93,8 +97,7 @@ void forward_attention(const struct pass *p, int layer, size_t kv_layer,
                        const struct layer_rows *r);
 void forward_gate(const struct pass *p, int layer, const struct layer_rows *r); /* up to gu */
 void forward_mlp(const struct pass *p, int layer, const struct layer_rows *r);  /* gate, then out */
-void forward_norm(const struct model *m, size_t n_rows, struct rows x,
-                  struct rows y); /* the last */
+void forward_norm(const struct pass *p, size_t n_rows, struct rows x, struct rows y); /* the last */
 
 /* Gradients.  dx (M, hidden) holds d loss / d out and becomes d loss / d x; the rows of r hold
  * what the forward pass left (h and act are overwritten); grad is a vector of the layout on the

@@ -88,10 +88,25 @@ static struct scratch scratch_sizes(struct backend *b, const struct op_limits *l
     return s;
 }
 
+static struct op_limits lane_limits(const struct op_limits *l)
+{
+    struct op_limits lane = *l;
+    lane.rows = (l->rows + l->lanes - 1) / l->lanes;
+    lane.head_rows = (l->head_rows + l->lanes - 1) / l->lanes;
+    lane.lanes = 0;
+    return lane;
+}
+
 static size_t cpu_reserve_bytes(struct backend *b, const struct op_limits *l)
 {
     struct scratch s = scratch_sizes(b, l);
-    return (s.worker * pool_size(cpu_of(b)->pool) + s.shared + s.head + s.pairs) * sizeof(float);
+    size_t floats = s.worker * pool_size(cpu_of(b)->pool) + s.shared + s.head + s.pairs;
+    if (l->lanes > 1) {
+        struct op_limits lane = lane_limits(l);
+        s = scratch_sizes(b, &lane);
+        floats += l->lanes * (s.worker + s.shared + s.head + s.pairs);
+    }
+    return floats * sizeof(float);
 }
 
 static bool grow(struct backend *b, float **p, size_t *have, size_t want, size_t copies,
@@ -107,9 +122,9 @@ static bool grow(struct backend *b, float **p, size_t *have, size_t want, size_t
     return *p != NULL;
 }
 
-static bool cpu_reserve(struct backend *b, const struct op_limits *l, struct err *e)
+static bool reserve_scratch(struct cpu *c, const struct op_limits *l, struct err *e)
 {
-    struct cpu *c = cpu_of(b);
+    struct backend *b = &c->b;
     struct scratch s = scratch_sizes(b, l);
     return grow(b, &c->worker_memory, &c->worker_floats, s.worker, pool_size(c->pool), e) &&
            grow(b, &c->shared, &c->shared_floats, s.shared, 1, e) &&
@@ -117,15 +132,72 @@ static bool cpu_reserve(struct backend *b, const struct op_limits *l, struct err
            grow(b, &c->pairs, &c->pairs_floats, s.pairs, 1, e);
 }
 
+static bool cpu_reserve(struct backend *b, const struct op_limits *l, struct err *e)
+{
+    struct cpu *c = cpu_of(b);
+    if (!reserve_scratch(c, l, e))
+        return false;
+    if (l->lanes < 2)
+        return true;
+    struct op_limits lane = lane_limits(l);
+    if (l->lanes > c->n_lanes)
+        c->lanes = xrealloc(c->lanes, l->lanes, sizeof *c->lanes);
+    for (; c->n_lanes < l->lanes; c->n_lanes++)
+        c->lanes[c->n_lanes] = (struct cpu){.b = c->b, .k = c->k};
+    for (size_t i = 0; i < l->lanes; i++)
+        if (!reserve_scratch(&c->lanes[i], &lane, e))
+            return false;
+    return true;
+}
+
+static void free_scratch(struct cpu *c)
+{
+    host_free(&c->b, c->worker_memory);
+    host_free(&c->b, c->shared);
+    host_free(&c->b, c->head);
+    host_free(&c->b, c->pairs);
+}
+
 static void cpu_close(struct backend *b)
 {
     struct cpu *c = cpu_of(b);
     pool_close(c->pool);
-    host_free(b, c->worker_memory);
-    host_free(b, c->shared);
-    host_free(b, c->head);
-    host_free(b, c->pairs);
+    for (size_t i = 0; i < c->n_lanes; i++)
+        free_scratch(&c->lanes[i]);
+    free(c->lanes);
+    free_scratch(c);
     free(c);
+}
+
+/* ---- lanes ---- */
+
+static size_t cpu_lanes(struct backend *b)
+{
+    return pool_size(cpu_of(b)->pool);
+}
+
+struct lane_run {
+    struct cpu *c;
+    lane_fn *fn;
+    void *arg;
+};
+
+static void lane_task(void *arg, size_t task, size_t worker)
+{
+    (void)worker;
+    const struct lane_run *r = arg;
+    r->fn(&r->c->lanes[task].b, task, r->arg);
+}
+
+static void cpu_run_lanes(struct backend *b, size_t n, lane_fn *fn, void *arg)
+{
+    struct lane_run r = {cpu_of(b), fn, arg};
+    if (n == 1) {
+        fn(b, 0, arg);
+        return;
+    }
+    ASSERT(n <= r.c->n_lanes);
+    pool_run(r.c->pool, n, lane_task, &r);
 }
 
 struct peak {
@@ -177,6 +249,8 @@ static const struct ops cpu_ops = {
     .memory = host_memory,
     .reserve = cpu_reserve,
     .reserve_bytes = cpu_reserve_bytes,
+    .lanes = cpu_lanes,
+    .run_lanes = cpu_run_lanes,
     .weight_new = cpu_weight_new,
     .weight_view = cpu_weight_view,
     .weight_free = cpu_weight_free,

@@ -19,6 +19,8 @@ struct cpu {
     char name[32];
     float *worker_memory, *shared, *head, *pairs;
     size_t worker_floats, shared_floats, head_floats, pairs_floats;
+    struct cpu *lanes; /* without pools */
+    size_t n_lanes;
 };
 
 struct cpu *cpu_of(struct backend *b);

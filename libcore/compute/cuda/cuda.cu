@@ -244,6 +244,8 @@ static struct ops table(void)
     t.memory = cuda_memory;
     t.reserve = cuda_reserve;
     t.reserve_bytes = cuda_reserve_bytes;
+    t.lanes = host_lanes;
+    t.run_lanes = host_run_lanes;
     t.weight_new = cuda_weight_new;
     t.weight_view = cuda_weight_view;
     t.weight_free = cuda_weight_free;
