@@ -136,11 +136,11 @@ void cpu_linear_dx(struct cpu *c, const struct weight *w, size_t first, size_t n
     cpu_product_packing(c, &g, kind, pack_transposed, &t);
 }
 
-/* One block of rows as panels [columns / 16][depth][16], of rows or of pairs of rows. */
+/* A slab of row blocks, each as panels [columns / 16][depth][16] of rows or of pairs of rows. */
 struct columns {
     struct cpu *c;
     struct rows x;
-    size_t n, m, depth;
+    size_t n, m, panels;
     float *to;
 };
 
@@ -152,69 +152,110 @@ static columns_fn *columns_packer(const struct cpu *c)
     return c->b.precision == PRECISION_EXACT ? c->k->pack_columns : c->k->pack_pair_columns;
 }
 
+static size_t block_rows(size_t m, size_t row)
+{
+    return m - row < OPS_ROW_BLOCK ? m - row : OPS_ROW_BLOCK;
+}
+
+/* Rows of a panel, or pairs of them. */
+static size_t block_depth(const struct cpu *c, size_t rows)
+{
+    return c->b.precision == PRECISION_EXACT ? rows : (rows + 1) / 2;
+}
+
+static size_t block_at(const struct cpu *c, size_t panels, size_t row)
+{
+    return block_depth(c, row) * panels * PANEL;
+}
+
 static void pack_columns(void *arg, size_t first, size_t end, size_t worker)
 {
     (void)worker;
     const struct columns *p = arg;
     for (size_t i = first; i < end; i++) {
-        size_t at = i * PANEL, n = p->n - at < PANEL ? p->n - at : PANEL;
-        columns_packer(p->c)(p->to + at * p->depth, PANEL, p->x.p + at, p->x.stride, n, p->m);
+        size_t row = i / p->panels * OPS_ROW_BLOCK, at = i % p->panels * PANEL;
+        size_t m = block_rows(p->m, row), n = p->n - at < PANEL ? p->n - at : PANEL;
+        columns_packer(p->c)(p->to + block_at(p->c, p->panels, row) + at * block_depth(p->c, m),
+                             PANEL, row_at(p->x, row) + at, p->x.stride, n, m);
     }
 }
 
 struct dw {
     struct cpu *c;
     struct rows dy;
-    const float *x; /* panels of a row block */
-    size_t m, depth, n, k;
+    const float *x; /* the slab's panels */
+    size_t m, n, k;
+    size_t n_blocks; /* of outputs, that is rows of dw */
     float *dw;
 };
 
-/* Panels of x that stay in cache while the outputs pass; outputs at a time. */
-enum { DW_PANELS = 18, DW_OUTPUTS = 3 * PANEL };
+/* Panels of x that stay in cache while the outputs pass; outputs at a time, at most; floats of a slab, which
+ * stays in the second cache. */
+enum { DW_PANELS = 18, DW_OUTPUTS = 3 * PANEL, DW_SLAB = 1 << 18 };
 
-/* Blocks of outputs, that is rows of dw: dy's columns are packed into the worker's scratch,
- * where they stay in the first cache. */
-static void dw_outputs(void *arg, size_t first, size_t end, size_t worker)
+static size_t first_output(const struct dw *d, size_t block)
+{
+    size_t panels = (d->n + PANEL - 1) / PANEL;
+    return block < d->n_blocks ? block * panels / d->n_blocks * PANEL : d->n;
+}
+
+/* One block of outputs over one row block, from panel `k / 16` of x on. */
+static void dw_block(const struct dw *d, size_t block, size_t row, size_t k, float *dy)
+{
+    const struct cpu *c = d->c;
+    size_t first = first_output(d, block), n = first_output(d, block + 1) - first;
+    size_t m = block_rows(d->m, row), depth = block_depth(c, m);
+    float *to = d->dw + first * d->k + k;
+    for (size_t j = 0; j < n; j += PANEL)
+        columns_packer(c)(dy + j, DW_OUTPUTS, row_at(d->dy, row) + first + j, d->dy.stride,
+                          n - j < PANEL ? n - j : PANEL, m);
+    struct gemm g = {.a = dy,
+                     .a_row = 1,
+                     .a_k = DW_OUTPUTS,
+                     .b = d->x + block_at(c, (d->k + PANEL - 1) / PANEL, row) + k * depth,
+                     .b_panel = depth * PANEL,
+                     .m = n,
+                     .n = d->k - k < DW_PANELS * PANEL ? d->k - k : DW_PANELS * PANEL,
+                     .k = depth,
+                     .c = to,
+                     .c_row = d->k,
+                     .residual = to,
+                     .residual_row = d->k};
+    c->k->gemm[c->b.precision == PRECISION_EXACT ? PANELS_F32 : PANELS_PAIRS](&g);
+}
+
+/* dy's columns are packed into the worker's scratch, where they stay in the first cache. */
+static void dw_blocks(void *arg, size_t first, size_t end, size_t worker)
 {
     const struct dw *d = arg;
-    bool pairs = d->c->b.precision != PRECISION_EXACT;
     float *dy = cpu_worker(d->c, worker, OPS_ROW_BLOCK * DW_OUTPUTS);
     for (size_t k = 0; k < d->k; k += DW_PANELS * PANEL)
-        for (size_t i = first * DW_OUTPUTS; i < end * DW_OUTPUTS && i < d->n; i += DW_OUTPUTS) {
-            size_t n = d->n - i < DW_OUTPUTS ? d->n - i : DW_OUTPUTS;
-            float *to = d->dw + i * d->k + k;
-            for (size_t j = 0; j < n; j += PANEL)
-                columns_packer(d->c)(dy + j, DW_OUTPUTS, d->dy.p + i + j, d->dy.stride,
-                                     n - j < PANEL ? n - j : PANEL, d->m);
-            struct gemm g = {.a = dy,
-                             .a_row = 1,
-                             .a_k = DW_OUTPUTS,
-                             .b = d->x + k * d->depth,
-                             .b_panel = d->depth * PANEL,
-                             .m = n,
-                             .k = d->depth,
-                             .c = to,
-                             .c_row = d->k,
-                             .residual = to,
-                             .residual_row = d->k};
-            g.n = d->k - k < DW_PANELS * PANEL ? d->k - k : DW_PANELS * PANEL;
-            d->c->k->gemm[pairs ? PANELS_PAIRS : PANELS_F32](&g);
-        }
+        for (size_t row = 0; row < d->m; row += OPS_ROW_BLOCK)
+            for (size_t i = first; i < end; i++)
+                dw_block(d, i, row, k, dy);
+}
+
+/* Blocks of nearly equal size, as many for each thread. */
+static size_t output_blocks(const struct cpu *c, size_t n)
+{
+    size_t panels = (n + PANEL - 1) / PANEL;
+    size_t blocks = up((n + DW_OUTPUTS - 1) / DW_OUTPUTS, pool_size(c->pool));
+    return blocks < panels ? blocks : panels;
 }
 
 void cpu_linear_dw(struct cpu *c, float *dw, size_t n, size_t k, size_t m, struct rows dy,
                    struct rows x)
 {
-    float *packed = cpu_shared(c, up(k, PANEL) * (m < OPS_ROW_BLOCK ? m : OPS_ROW_BLOCK));
-    for (size_t i = 0; i < m; i += OPS_ROW_BLOCK) {
-        size_t rows = m - i < OPS_ROW_BLOCK ? m - i : OPS_ROW_BLOCK;
-        size_t depth = c->b.precision == PRECISION_EXACT ? rows : (rows + 1) / 2;
-        struct columns p = {c, {row_at(x, i), x.stride}, k, rows, depth, packed};
-        cpu_each(c, (k + PANEL - 1) / PANEL, 1 + 4096 / rows, pack_columns, &p);
-        struct dw d = {c, {row_at(dy, i), dy.stride}, packed, rows, depth, n, k, dw};
-        cpu_each(c, (n + DW_OUTPUTS - 1) / DW_OUTPUTS, 1 + (1 << 17) / (rows * k * DW_OUTPUTS),
-                 dw_outputs, &d);
+    size_t panels = (k + PANEL - 1) / PANEL, block = panels * PANEL * OPS_ROW_BLOCK;
+    size_t most = (block && block < DW_SLAB ? DW_SLAB / block : 1) * OPS_ROW_BLOCK;
+    for (size_t i = 0; i < m; i += most) {
+        size_t rows = m - i < most ? m - i : most;
+        size_t row_blocks = (rows + OPS_ROW_BLOCK - 1) / OPS_ROW_BLOCK;
+        float *packed = cpu_shared(c, block_at(c, panels, rows));
+        struct columns p = {c, rows_from(x, i), k, rows, panels, packed};
+        cpu_each(c, row_blocks * panels, 1 + 4096 / rows, pack_columns, &p);
+        struct dw d = {c, rows_from(dy, i), packed, rows, n, k, output_blocks(c, n), dw};
+        cpu_each(c, d.n_blocks, 1 + (1 << 17) / (rows * k * DW_OUTPUTS), dw_blocks, &d);
     }
 }
 
