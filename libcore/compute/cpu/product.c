@@ -73,7 +73,8 @@ void cpu_product(struct cpu *c, const struct gemm *g, enum panels kind)
     j.row_blocks = (g->m + j.rows - 1) / j.rows;
     j.depth = g->m * g->k <= FEW_ELEMENTS && g->k ? g->k : PRODUCT_DEPTH;
     /* Enough tasks for the threads, of nearly equal size, unless the work is not worth waking them. */
-    size_t work = g->m * g->n * g->k, wanted = work < 1 << 17 ? 1 : 3 * threads;
+    size_t work = g->m * g->n * g->k, each = j.n_panels < 64 * threads ? 3 : 6;
+    size_t wanted = work < 1 << 17 ? 1 : each * threads;
     size_t least = (j.n_panels + PRODUCT_PANELS - 1) / PRODUCT_PANELS;
     j.panel_blocks = (wanted + j.row_blocks - 1) / j.row_blocks;
     if (j.panel_blocks < least)
