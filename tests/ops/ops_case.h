@@ -131,7 +131,7 @@ static inline struct backend *run_open(const char *device, const char *isa, size
                                      .n_heads = 32,
                                      .n_kv_heads = 8,
                                      .keys = 4096,
-                                     .vocab = 1 << 15,
+                                     .vocab = 1 << 18,
                                      .hidden = 1024,
                                      .head_rows = 2048,
                                      .train = true};

@@ -420,6 +420,9 @@ static const struct op_case op_cases[] = {
     {"distribution, min-p", case_distribution, {500, 6}, 2e-6},
     {"distribution, greedy", case_distribution, {3000, 7}, 0},
     {"distribution, many", case_distribution, {3000, 8}, 2e-6},
+    {"distribution, T top-p of many ids", case_distribution, {151936, 3}, 2e-6},
+    {"distribution, all of many ids", case_distribution, {151936, 4}, 2e-6},
+    {"distribution, top-k of many ids", case_distribution, {151936, 2}, 2e-6},
     {"adamw", case_adamw, {1, 1}, 1e-6},
     {"adamw", case_adamw, {50000, 3}, 1e-6},
 };
