@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 71
 export B=${B:-build/release} DATA=${DATA:-../shared/data}
+export OPENBLAS_THREAD_TIMEOUT=4 # its threads go to sleep at once, not in the middle of our turn
 json=
 [ "${1:-}" != --json ] || { json=--json; shift; }
 names=$*
