@@ -31,10 +31,25 @@ static int open_regular(const char *path, size_t *size, struct err *e)
     return -1;
 }
 
-bool file_exists(const char *path)
+bool file_exists(const char *path, struct err *e)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (stat(path, &st) == 0)
+        return S_ISREG(st.st_mode);
+    return errno != ENOENT && errno != ENOTDIR &&
+           err_sys(e, ERR_NOINPUT, "%s: cannot look at it", path);
+}
+
+const char *folder_next(DIR *d, const char *name, struct err *e)
+{
+    struct dirent *f;
+    do {
+        errno = 0;
+        f = readdir(d);
+    } while (f && (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0));
+    if (!f && errno)
+        err_sys(e, ERR_IO, "%s: cannot read the folder", name);
+    return f ? f->d_name : NULL;
 }
 
 bool file_read(const char *path, size_t max, struct buf *out, struct err *e)
