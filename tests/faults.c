@@ -7,7 +7,7 @@
  * every write from the third on fail: the disk is full.
  * alloc counts allocations made by the program itself, not by its libraries; stdio is what reads
  * and writes FILEs, whose own calls cannot be caught; stat is fstat and lstat as well, list is
- * opendir and readdir, temp is mkstemp and tmpfile, lock and seek are fcntl and lseek.
+ * opendir and readdir, temp is mkstemp, lock and seek are fcntl and lseek.
  * At its end the program writes how often each call came to the file GCPO_TEST_FAULT_COUNTS.
  *
  * read and write count only files that are not the terminal or standard error, and only
@@ -287,11 +287,6 @@ struct dirent *readdir(DIR *d)
 int mkstemp(char *path)
 {
     return hit(call_temp) ? -1 : NEXT(mkstemp)(path);
-}
-
-FILE *tmpfile(void)
-{
-    return hit(call_temp) ? NULL : NEXT(tmpfile)();
 }
 
 int ftruncate(int fd, off_t n)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -172,4 +173,32 @@ char *path_join(const char *dir, const char *name)
     char *s = xstrdup(buf_cstr(&b));
     buf_free(&b);
     return s;
+}
+
+int file_nameless(struct err *e)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[4096];
+    if (!folder || !*folder || strlen(folder) > sizeof path - 32)
+        folder = "/tmp";
+    snprintf(path, sizeof path, "%s/gcpo-spool-XXXXXX", folder);
+    int fd = mkstemp(path);
+    if (fd < 0) {
+        err_sys(e, ERR_CREATE, "%s: cannot create a temporary file", folder);
+        return -1;
+    }
+    unlink(path);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
+FILE *file_nameless_stream(struct err *e)
+{
+    int fd = file_nameless(e);
+    FILE *f = fd >= 0 ? fdopen(fd, "w+b") : NULL;
+    if (fd >= 0 && !f) {
+        err_sys(e, ERR_CREATE, "cannot create a temporary file");
+        close(fd);
+    }
+    return f;
 }

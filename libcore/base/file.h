@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -39,5 +40,9 @@ bool file_copy(const char *from, const char *to, struct err *e) MUST_CHECK;
 
 /* "dir/name"; the caller frees. */
 char *path_join(const char *dir, const char *name);
+
+/* A new file without a name, in $TMPDIR, else /tmp; -1 or NULL: error. */
+int file_nameless(struct err *e);
+FILE *file_nameless_stream(struct err *e);
 
 #endif

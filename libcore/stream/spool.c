@@ -1,5 +1,6 @@
 /* spool.c - see spool.h. */
 #include "stream/spool.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -21,22 +22,6 @@ struct spool {
     bool has_stdin;
     off_t stdin_start;
 };
-
-static int nameless_file(struct err *e)
-{
-    const char *folder = getenv("TMPDIR");
-    char path[4096];
-    if (!folder || !*folder || strlen(folder) > sizeof path - 32)
-        folder = "/tmp";
-    snprintf(path, sizeof path, "%s/gcpo-spool-XXXXXX", folder);
-    int fd = mkstemp(path);
-    if (fd < 0) {
-        err_sys(e, ERR_CREATE, "%s: cannot create a temporary file", folder);
-        return -1;
-    }
-    unlink(path);
-    return fd;
-}
 
 static bool copy(int from, int to, const char *name, struct err *e)
 {
@@ -77,7 +62,7 @@ static bool spool_stdin(struct spool *s, struct err *e)
     s->stdin_start = S_ISREG(st.st_mode) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
     if (s->stdin_start >= 0 || S_ISDIR(st.st_mode))
         return true;
-    int fd = nameless_file(e);
+    int fd = file_nameless(e);
     if (fd < 0)
         return false;
     bool ok = copy(STDIN_FILENO, fd, "standard input", e);
@@ -98,7 +83,7 @@ static bool spool_file(struct spool *s, size_t i, struct err *e)
     int from = open(s->files[i], O_RDONLY | O_CLOEXEC);
     if (from < 0)
         return true;
-    s->fds[i] = nameless_file(e);
+    s->fds[i] = file_nameless(e);
     bool ok = s->fds[i] >= 0 && copy(from, s->fds[i], s->files[i], e);
     close(from);
     snprintf(s->paths[i], FD_PATH, "/dev/fd/%d", s->fds[i]);
