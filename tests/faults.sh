@@ -34,6 +34,7 @@ gcpo-update -m "$m" -o next --state-out state --metrics run/metrics.jsonl --lr 1
 cp run/metrics.jsonl run/step-0001/metrics.jsonl
 printf 'MODEL := base\n' > run/params.mk
 echo 'What is 1+1?' > text
+jq -c '{id}' verified | head -n 1 > ids-file
 gcpo-model encode -o ids "$m" text
 { cat verified; jq -c '.id = "z"' verified; } > twice 2> /dev/null
 
@@ -42,31 +43,42 @@ gcpo-model encode -o ids "$m" text
 # shellcheck disable=SC2016
 declare -A commands=(
     [verify]='gcpo-verify -o O/out verified'
-    [verify/exec]='gcpo-verify --type exec --command "while read -r l; do echo {\\\"correct\\\":true}; done" -o O/out verified'
+    [verify/exec]='gcpo-verify --type exec --command "while read -r l; do echo {\\\"score\\\":1}; done" -o O/out verified'
+    [verify/threads]='gcpo-verify -j 2 -o O/out verified'
     [inject-gold]='gcpo-inject-gold -m M --gold verified --missing O/missing --reject O/reject -o O/out verified'
     [advantage]='gcpo-advantage --whiten rows --dropped O/dropped -o O/out verified'
+    [advantage/pipe]='cat verified | gcpo-advantage --whiten rows -o O/out'
     [advantage/stdout]='gcpo-advantage verified > O/out'
     [cat]='gcpo-cat --where !correct -o O/out step verified'
     [cat/sample]='gcpo-cat --sample 1 -o O/out step'
+    [cat/pipe]='cat step | gcpo-cat --sample 1 -o O/out'
+    [cat/ids]='gcpo-cat --ids ids-file -o O/out step verified'
+    [cat/provenance]='gcpo-cat --provenance -o O/out step'
     [cat/merge]='gcpo-cat --merge -o O/out verified'
     [cat/check]='gcpo-cat --check -m M -o O/out step'
     [cat/repair]='gcpo-cat --repair -q -o O/out torn'
     [cat/text]='gcpo-cat --text -m M -o O/out step'
     [gold/lint]='gcpo-gold lint -m M --append-box --fixed O/fixed -o O/out verified'
     [gold/pick]='gcpo-gold pick --missing O/missing -o O/out verified'
+    [gold/likeliest]='gcpo-gold pick --by likeliest -m M -j 1 -o O/out verified'
     [stat]='gcpo-stat --json -o O/out step'
     [stat/table]='gcpo-stat step > O/out'
+    [stat/pair]='gcpo-stat --json -o O/out verified twice'
     [prompts]='gcpo-prompts --prompts 1 -k 2 -o O/out prompts'
     [score]='gcpo-score -m M -j 1 --as ref_logprobs -o O/out step'
     [rollout]='gcpo-rollout -m M -j 1 -n 2 --max-tokens 6 --metrics O/metrics --timing O/timing -o O/out prompts'
+    [rollout/threads]='gcpo-rollout -m M -j 2 -n 2 --max-tokens 3 -o O/out prompts'
     [rollout/stdout]='gcpo-rollout -m M -j 1 -n 1 --max-tokens 2 --plain prompts > O/out'
     [update]='gcpo-update -m M -j 1 --lr 1e-3 --minibatches 2 --state-out O/state --metrics O/metrics --timing O/timing -o O/next step'
     [update/state]='gcpo-update -m next -j 1 --off-policy --state state --state-out O/state -o O/next step'
+    [update/dry]='gcpo-update -m M -j 1 --dry-run step > O/out'
     [report]='gcpo-report -m M -o O/out run'
     [model/init]='gcpo-model init --vocab-from M --hidden 16 --ff 16 --heads 2 --kv-heads 1 --head-dim 8 --layers 1 -o O/next'
     [model/info]='gcpo-model info --json -o O/out M'
     [model/diff]='gcpo-model diff -o O/out M next || { r=$?; [ $r -eq 1 ] || exit $r; }'
     [model/encode]='gcpo-model encode -o O/out M text'
+    [model/records]='gcpo-model encode --records -o O/out M prompts'
+    [model/stdin]='gcpo-model encode M < text > O/out'
     [model/decode]='gcpo-model decode -o O/out M ids'
 )
 
@@ -110,7 +122,7 @@ try() { # try CALL N FAULT
     *) [[ "$line" == *"${causes[$3]}"* ]] || complain "$what: the cause is not named: $line" ;;
     esac
     hidden=$(find O -name '.*' ! -name . | grep -v '/\.out\.part$' || true)
-    [[ "$name" == rollout ]] || hidden=$(find O -name '.*')
+    [[ "$name" == rollout* ]] || hidden=$(find O -name '.*')
     [ -z "$hidden" ] || complain "$what: left behind: $hidden"
     if [[ "$command" != *'> O/out'* ]]; then
         for f in $(cd O && find . -type f ! -name '.*' ! -name timing); do
@@ -161,6 +173,19 @@ for name in $(printf '%s\n' "${!commands[@]}" | sort); do
     sweep mkdir ENOSPC
     sweep mmap ENOMEM
     sweep alloc ENOMEM
+    sweep pread EIO EINTR SHORT
+    sweep stdio EIO
+    sweep stat EIO
+    sweep list EIO
+    sweep temp ENOSPC
+    sweep truncate EIO
+    sweep seek EIO
+    sweep lock EIO
+    sweep dup EMFILE
+    sweep pipe EMFILE
+    sweep poll ENOMEM EINTR
+    sweep fork ENOMEM
+    sweep thread EAGAIN
     for at in 1 2 3; do [ "$(sed -n 's/^write //p' all)" -lt $at ] || try write "$at+" ENOSPC; done # the disk is full
     if [ -z "$failed" ]; then
         echo "ok $((number += 1)) - gcpo-$name: $points points"

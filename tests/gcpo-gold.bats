@@ -171,6 +171,18 @@ teacher() {
     [ "$(pick -m "$m" --by likeliest "$T/in" | jq -r .gold)" = "$(cat "$T/want")" ]
 }
 
+@test "temporary files go to TMPDIR, and leave nothing there" {
+    teacher a '\boxed{2}' > "$T/in"
+    gold a 'so \boxed{2}' > "$T/golds"
+    mkdir "$T/tmp"
+    for command in "gcpo-gold pick --missing $T/missing" "gcpo-gold lint --gold $T/golds" "gcpo-inject-gold --gold $T/golds"; do
+        run -73 --separate-stderr env TMPDIR="$T/none" $command -o "$T/out" "$T/in"
+        [[ "$stderr" == *"$T/none: cannot create a temporary file"* ]]
+        run -0 env TMPDIR="$T/tmp" $command -o "$T/out" "$T/in"
+        [ -z "$(ls -A "$T/tmp")" ]
+    done
+}
+
 @test "a stream that was not verified is refused by field" {
     teacher a 'x' | jq -c 'del(.responses[0].verdict)' > "$T/in"
     run -65 --separate-stderr pick "$T/in"

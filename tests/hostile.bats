@@ -95,3 +95,71 @@ bounded() {
         rm -rf "$T/o"
     done
 }
+
+# texts CORPUS [N]: its files as JSON strings, one a line, without their first N bytes, which are the fuzzer's
+texts() {
+    local f
+    for f in "$ROOT/testdata/fuzz/$1"/*; do tail -c +$((${2:-0} + 1)) "$f" | jq -Rs .; done
+}
+
+smooth() { # smooth COMMAND...: bounded, and status 0 without a word
+    bounded "$@" && [ ! -s "$T/err" ] || { echo "$*:"; cat "$T/err"; return 1; }
+}
+
+@test "answers and responses of the fuzzers' corpora, under every rule of judging and in every filter" {
+    {
+        texts answer | jq -c '(. / "\t" | [.[0] // "", .[1] // .[0] // ""]) as [$a, $b] | {answer: $a, responses: [$a, $b, "\\boxed{\($a)}", "\\boxed{\($b)}", "<think>\($b)"]}'
+        texts extract 1 | jq -c '{answer: "B", responses: [.]}'
+        jq -c '{answer: .gold, responses: ["\\boxed{\(.pred // .gold)}"]}' "$DATA"/verify/{stress,traps}.jsonl 2> /dev/null || true
+    } | jq -c '{id: "\(input_line_number)", prompt: .answer, answer, gold: "so \\boxed{\(.answer)}", responses: [.responses[] | {text: ., finish: "stop"}]}' > "$T/in"
+    local n options
+    n=$(wc -l < "$T/in")
+    tac "$T/in" > "$T/back"
+    for options in "" "--strict --require-box" "--no-strict --no-set-relation --precision 3 --last-number" "--keep-reasoning --targets latex,expr,string" \
+        "--delimiter ### --tolerance 1e-3" "--type exact" "--type number --tolerance 1e-3" "--type choice" "--choices A,B,C,D" "--type regex" "--format ^<think>.*\$"; do
+        smooth gcpo-verify --why --plain $options -o "$T/judged" "$T/in"
+        [ "$(jq -s 'map(select(.responses | all(.why and (.verdict | IN("correct", "wrong", "no-answer", "bad-reference", "error"))))) | length' "$T/judged")" -eq "$n" ]
+        smooth gcpo-verify --why --plain $options -o "$T/again" "$T/back"
+        cmp <(tac "$T/again") "$T/judged"
+        bounded gcpo-verify --check-gold $options "$T/in"
+    done
+    smooth gcpo-verify --type exec --command "while read -r l; do echo '{\"score\":1}'; done" -o "$T/judged" "$T/in"
+    [ "$(gcpo-cat --plain "$T/judged" | jq -c '.responses[].verdict' | sort -u)" = '"correct"' ]
+    smooth gcpo-verify -o "$T/judged" "$T/in"
+    smooth gcpo-gold pick -o "$T/golds" "$T/judged"
+    smooth gcpo-gold lint -m "$M" --append-box --fixed "$T/fixed" -o "$T/o" "$T/judged"
+    smooth gcpo-inject-gold -q -m "$M" --allow-bare-gold --when always -o "$T/injected" "$T/judged"
+    smooth gcpo-inject-gold -m "$M" --undo --plain -o "$T/undone" "$T/injected"
+    cmp <(jq -c 'del(.prompt_tokens)' "$T/undone") <(gcpo-cat --plain "$T/judged" | jq -c .)
+    smooth gcpo-advantage -q -o "$T/step" "$T/injected"
+    smooth gcpo-stat -o "$T/o" "$T/step"
+    smooth gcpo-cat --text -o "$T/o" "$T/step"
+    smooth gcpo-cat --check -o "$T/o" "$T/step"
+    mkdir -p "$T/run/step-0001"
+    cp "$T/step" "$T/run/step-0001/step.jsonl.zst"
+    smooth gcpo-report -o "$T/page" "$T/run"
+}
+
+@test "texts of the fuzzers' corpora, through the tokenizer and as prompts" {
+    local f format n
+    for f in "$ROOT"/testdata/fuzz/{encode,extract,chat,answer}/*; do
+        bounded gcpo-model encode -o "$T/ids" "$ROOT/testdata/tokenizer" "$f"
+        [ ! -s "$T/err" ] || { grep -q UTF-8 "$T/err"; continue; }
+        smooth gcpo-model decode -o "$T/text" "$ROOT/testdata/tokenizer" "$T/ids" # composed
+        smooth gcpo-model encode -o "$T/again" "$ROOT/testdata/tokenizer" "$T/text"
+        cmp "$T/ids" "$T/again"
+    done
+    { texts encode; texts extract; texts chat; texts answer; } | jq -c '{id: "\(input_line_number)", prompt: .}' > "$T/prompts"
+    for f in "$ROOT"/libcore/text/chat/*.c; do
+        format=$(basename "$f" .c)
+        bounded gcpo-model encode --records --chat "$format" -o "$T/ids" "$M" "$T/prompts"
+        [ ! -s "$T/err" ] || { grep -q 'the tokenizer has no token' "$T/err"; continue; }
+        [ "$(wc -l < "$T/ids")" -eq "$(wc -l < "$T/prompts")" ]
+    done
+    bounded gcpo-rollout -q -m "$M" -n 1 --max-tokens 2 --plain --reject "$T/rejected" -o "$T/groups" "$T/prompts"
+    n=$(wc -l < "$T/rejected") # longer than the context
+    [ $(($(wc -l < "$T/groups") + n)) -eq "$(wc -l < "$T/prompts")" ] && [ "$n" -lt 9 ]
+    smooth gcpo-score -q -m "$M" -o "$T/scored" "$T/groups"
+    smooth gcpo-cat --check -m "$M" -o "$T/o" "$T/scored"
+    smooth gcpo-model decode --records -o "$T/o" "$M" "$T/groups"
+}

@@ -31,6 +31,10 @@ train whole $steps > whole.log 2>&1 || { echo "not ok 1 - an uninterrupted run e
 took=$((($(date +%s%N) - start) / 1000000))
 echo "ok 1 - an uninterrupted run ends # $took ms"
 
+alive() { # alive [PGREP'S ARGUMENTS]: processes of the run; one that is dead and waits for init is not among them
+    pgrep -r D,R,S -g "$leader" "$@"
+}
+
 kills=0
 while [ "$kills" -lt "$n" ]; do
     # setsid: a process group of its own, in which victims are found
@@ -39,14 +43,14 @@ while [ "$kills" -lt "$n" ]; do
     sleep "$(awk "BEGIN { print ($RANDOM / 32768) * $took / 1000 * 0.6 }")"
     signal=KILL
     [ $((kills % 3)) -eq 2 ] && signal=$([ $((kills % 2)) -eq 0 ] && echo TERM || echo INT)
-    victims=$(pgrep -g "$leader" -f 'gcpo-' ; pgrep -g "$leader" make)
+    victims=$(alive -f 'gcpo-'; alive make)
     victim=$(shuf -n 1 --random-source=<(yes $RANDOM) <<< "$victims")
     if [ -n "$victim" ] && kill -"$signal" "$victim" 2>/dev/null; then
         kills=$((kills + 1))
     fi
     # what is left of the run is not killed: it must come to its own end
     wait "$leader" 2>/dev/null
-    for _ in $(seq 200); do pgrep -g "$leader" > /dev/null || break; sleep 0.05; done
+    for _ in $(seq 200); do [ -n "$(alive)" ] || break; sleep 0.05; done
     if [ -e "killed/step-$(printf %04d $steps)/model.done" ]; then
         rm -rf killed # it was through before all kills were spent
     fi

@@ -26,6 +26,10 @@ peak() { # peak PROGRAM FILE...: kilobytes
     /usr/bin/time -f %M "$@" 2>&1 >/dev/null | tail -1
 }
 
+usual() { # usual PROGRAM FILE...: the largest of five, as how many pages of a program are resident varies by some
+    for _ in 1 2 3 4 5; do peak "$@"; done | sort -n | tail -1
+}
+
 compare() { # compare NUMBER NAME ALLOWANCE SMALL LARGE
     local word=ok
     [ "$5" -le $(($4 + $4 / 10 + $3)) ] || word="not ok"
@@ -37,13 +41,13 @@ i=0
 for p in gcpo-verify gcpo-inject-gold gcpo-advantage gcpo-stat gcpo-cat; do
     plain=--plain
     [ $p != gcpo-stat ] || plain=
-    compare $((i += 1)) "$p, plain" 0 "$(peak $p $plain "$dir/small")" "$(peak $p $plain "$dir/large")"
-    compare $((i += 1)) "$p, compressed" 1024 "$(peak $p "$dir/small.zst")" "$(peak $p "$dir/large.zst")"
+    compare $((i += 1)) "$p, plain" 0 "$(usual $p $plain "$dir/small")" "$(peak $p $plain "$dir/large")"
+    compare $((i += 1)) "$p, compressed" 1024 "$(usual $p "$dir/small.zst")" "$(peak $p "$dir/large.zst")"
 done
 # One gold for an id, whatever group it comes from: what is known of each id stays.
-compare $((i += 1)) "gcpo-gold pick" $((n * 80 / 1024)) "$(peak gcpo-gold pick --plain "$dir/small")" "$(peak gcpo-gold pick --plain "$dir/large")"
+compare $((i += 1)) "gcpo-gold pick" $((n * 80 / 1024)) "$(usual gcpo-gold pick --plain "$dir/small")" "$(peak gcpo-gold pick --plain "$dir/large")"
 compare $((i += 1)) "gcpo-advantage --whiten rows, from a pipe" 1024 "$(peak gcpo-advantage --whiten rows --plain < <(cat "$dir/small"))" \
     "$(peak gcpo-advantage --whiten rows --plain < <(cat "$dir/large"))"
 compare $((i += 1)) "gcpo-cat --sample 10, from a pipe" 1024 "$(peak gcpo-cat --sample 10 --plain < <(cat "$dir/small"))" "$(peak gcpo-cat --sample 10 --plain < <(cat "$dir/large"))"
-# Looking for duplicates takes 16 bytes an id, in a table that is at least half full and, while it grows, there twice.
-compare $((i += 1)) "gcpo-cat --check" $((n * 16 * 3 / 1024)) "$(peak gcpo-cat --check "$dir/small")" "$(peak gcpo-cat --check "$dir/large")"
+# Looking for duplicates takes up to 16 bytes an id, and while the table grows, two thirds of it are there twice.
+compare $((i += 1)) "gcpo-cat --check" $((n * 27 / 1024)) "$(usual gcpo-cat --check "$dir/small")" "$(peak gcpo-cat --check "$dir/large")"

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,10 +32,25 @@ static int open_regular(const char *path, size_t *size, struct err *e)
     return -1;
 }
 
-bool file_exists(const char *path)
+bool file_exists(const char *path, struct err *e)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (stat(path, &st) == 0)
+        return S_ISREG(st.st_mode);
+    return errno != ENOENT && errno != ENOTDIR &&
+           err_sys(e, ERR_NOINPUT, "%s: cannot look at it", path);
+}
+
+const char *folder_next(DIR *d, const char *name, struct err *e)
+{
+    struct dirent *f;
+    do {
+        errno = 0;
+        f = readdir(d);
+    } while (f && (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0));
+    if (!f && errno)
+        err_sys(e, ERR_IO, "%s: cannot read the folder", name);
+    return f ? f->d_name : NULL;
 }
 
 bool file_read(const char *path, size_t max, struct buf *out, struct err *e)
@@ -157,4 +173,32 @@ char *path_join(const char *dir, const char *name)
     char *s = xstrdup(buf_cstr(&b));
     buf_free(&b);
     return s;
+}
+
+int file_nameless(struct err *e)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[4096];
+    if (!folder || !*folder || strlen(folder) > sizeof path - 32)
+        folder = "/tmp";
+    snprintf(path, sizeof path, "%s/gcpo-spool-XXXXXX", folder);
+    int fd = mkstemp(path);
+    if (fd < 0) {
+        err_sys(e, ERR_CREATE, "%s: cannot create a temporary file", folder);
+        return -1;
+    }
+    unlink(path);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
+FILE *file_nameless_stream(struct err *e)
+{
+    int fd = file_nameless(e);
+    FILE *f = fd >= 0 ? fdopen(fd, "w+b") : NULL;
+    if (fd >= 0 && !f) {
+        err_sys(e, ERR_CREATE, "cannot create a temporary file");
+        close(fd);
+    }
+    return f;
 }

@@ -3,8 +3,10 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -12,7 +14,10 @@
 /* Appends the content of a regular file to *out.  ERR_NOINPUT if it is missing
  * or no regular file, ERR_DATA if it is longer than `max` bytes. */
 bool file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
-bool file_exists(const char *path); /* a regular file, links followed */
+/* A regular file, links followed.  Also false, and an error, where that cannot be told. */
+bool file_exists(const char *path, struct err *e);
+/* The next entry of an open folder but "." and ".."; NULL at its end, and on an error. */
+const char *folder_next(DIR *d, const char *name, struct err *e);
 
 /* A file mapped for reading; an empty file is {NULL, 0}. */
 struct file_map {
@@ -35,5 +40,9 @@ bool file_copy(const char *from, const char *to, struct err *e) MUST_CHECK;
 
 /* "dir/name"; the caller frees. */
 char *path_join(const char *dir, const char *name);
+
+/* A new file without a name, in $TMPDIR, else /tmp; -1 or NULL: error. */
+int file_nameless(struct err *e);
+FILE *file_nameless_stream(struct err *e);
 
 #endif

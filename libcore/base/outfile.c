@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -92,19 +91,25 @@ static char *part_of(const char *path)
 
 /* An exclusive lock on fd, and the file behind `part` is still this one: a
  * writer that finished in between has renamed it away. */
-static bool lock_part(int fd, const char *part, const char *name, bool *same, struct err *e)
+static bool lock_part(int fd, const char *part, bool made, const char *name, bool *same,
+                      struct err *e)
 {
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(fd, F_SETLK, &l) != 0) {
-        if (errno != EACCES && errno != EAGAIN)
-            return err_sys(e, ERR_CREATE, "%s: cannot lock %s", name, part);
+    struct stat by_fd, by_name;
+    bool locked = fcntl(fd, F_SETLK, &l) == 0;
+    if (!locked && (errno == EACCES || errno == EAGAIN)) {
         struct flock holder = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         long pid = fcntl(fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK ? (long)holder.l_pid
                                                                                 : 0;
         return err_set(e, ERR_CREATE, "%s: is being written by process %ld", name, pid);
     }
-    struct stat by_fd, by_name;
-    *same = fstat(fd, &by_fd) == 0 && stat(part, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
+    if (!locked || fstat(fd, &by_fd) != 0) {
+        err_sys(e, ERR_CREATE, "%s: cannot lock %s", name, part);
+        if (made)
+            unlink(part);
+        return false;
+    }
+    *same = stat(part, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
             by_fd.st_dev == by_name.st_dev;
     return true;
 }
@@ -112,13 +117,15 @@ static bool lock_part(int fd, const char *part, const char *name, bool *same, st
 static int open_part(const char *part, const char *name, struct err *e)
 {
     for (;;) {
-        int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        bool made = fd >= 0, same;
+        if (!made && errno == EEXIST)
+            fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0) {
             err_sys(e, ERR_CREATE, "%s: cannot create %s", name, part);
             return -1;
         }
-        bool same;
-        if (!lock_part(fd, part, name, &same, e)) {
+        if (!lock_part(fd, part, made, name, &same, e)) {
             close(fd);
             return -1;
         }
@@ -157,7 +164,9 @@ static struct outfile *open_any(const char *path, bool keep, struct err *e)
     struct stat st;
     size_t n = strlen(path);
     bool exists = stat(path, &st) == 0;
-    if (n == 0 || path[n - 1] == '/' || (exists && S_ISDIR(st.st_mode))) {
+    if (!exists && errno != ENOENT && errno != ENOTDIR)
+        err_sys(e, ERR_CREATE, "%s: cannot look at it", path);
+    else if (n == 0 || path[n - 1] == '/' || (exists && S_ISDIR(st.st_mode))) {
         err_set(e, ERR_CREATE, "%s: is a directory", n ? path : "(empty name)");
     } else if (exists && !S_ISREG(st.st_mode)) {
         o->fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -177,8 +186,10 @@ static struct outfile *open_any(const char *path, bool keep, struct err *e)
         if (o->fd >= 0 && !keep)
             o->slot = slot_take(o->part);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (o->fd >= 0 && !keep && ftruncate(o->fd, 0) != 0)
+        if (o->fd >= 0 && !keep && ftruncate(o->fd, 0) != 0) {
             err_sys(e, ERR_CREATE, "%s: cannot empty %s", path, o->part);
+            unlink(o->part);
+        }
     }
     if (e->status) {
         if (o->fd >= 0)
@@ -198,7 +209,15 @@ struct outfile *outfile_resume(const char *path, uint64_t *left, struct err *e)
 {
     struct outfile *o = open_any(path, true, e);
     struct stat st;
-    *left = o && o->part && fstat(o->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    *left = 0;
+    if (!o || !o->part)
+        return o;
+    if (fstat(o->fd, &st) != 0) {
+        err_sys(e, ERR_CREATE, "%s: cannot look at %s", path, o->part);
+        outfile_suspend(o);
+        return NULL;
+    }
+    *left = (uint64_t)st.st_size;
     return o;
 }
 
@@ -322,12 +341,9 @@ static bool remove_files(const char *dir, struct err *e)
     DIR *d = opendir(dir);
     if (!d)
         return errno == ENOENT ? true : err_sys(e, ERR_CREATE, "%s: cannot read", dir);
-    for (struct dirent *f; (f = readdir(d)) && !e->status;) {
-        if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0)
-            continue;
-        if (unlinkat(dirfd(d), f->d_name, 0) != 0)
-            err_sys(e, ERR_CREATE, "%s/%s: cannot remove", dir, f->d_name);
-    }
+    for (const char *f; !e->status && (f = folder_next(d, dir, e));)
+        if (unlinkat(dirfd(d), f, 0) != 0)
+            err_sys(e, ERR_CREATE, "%s/%s: cannot remove", dir, f);
     closedir(d);
     return e->status == 0;
 }
@@ -407,12 +423,10 @@ static bool sync_files(const char *dir, struct err *e)
     DIR *d = opendir(dir);
     if (!d)
         return err_sys(e, ERR_IO, "%s: cannot read", dir);
-    for (struct dirent *f; (f = readdir(d)) && !e->status;) {
-        if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0)
-            continue;
-        int fd = openat(dirfd(d), f->d_name, O_RDONLY | O_CLOEXEC);
+    for (const char *f; !e->status && (f = folder_next(d, dir, e));) {
+        int fd = openat(dirfd(d), f, O_RDONLY | O_CLOEXEC);
         if (fd < 0 || !file_sync(fd))
-            err_sys(e, ERR_IO, "%s/%s: cannot sync", dir, f->d_name);
+            err_sys(e, ERR_IO, "%s/%s: cannot sync", dir, f);
         if (fd >= 0)
             close(fd);
     }

@@ -184,8 +184,9 @@ bool checkpoint_copy_files(const struct checkpoint *c, enum dtype dtype, const c
     for (size_t i = 0; ok && i < sizeof carried / sizeof *carried; i++) {
         from = path_join(c->dir, carried[i]);
         to = path_join(path, carried[i]);
-        if (file_exists(from))
+        if (file_exists(from, e))
             ok = file_copy(from, to, e);
+        ok = ok && !e->status;
         free(from);
         free(to);
     }

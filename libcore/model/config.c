@@ -323,8 +323,10 @@ bool config_load(const char *dir, struct model_config *c, struct err *e)
     char *path = path_join(dir, "config.json"),
          *generation = path_join(dir, "generation_config.json");
     struct buf text = {0}, more = {0};
-    bool ok = file_read(path, CONFIG_BYTES_MAX, &text, e) &&
-              (!file_exists(generation) || file_read(generation, CONFIG_BYTES_MAX, &more, e));
+    bool ok = file_read(path, CONFIG_BYTES_MAX, &text, e);
+    if (ok && file_exists(generation, e))
+        ok = file_read(generation, CONFIG_BYTES_MAX, &more, e);
+    ok = ok && !e->status;
     if (ok && !config_parse(buf_str(&text), buf_str(&more), c, e))
         ok = err_at(e, "%s: ", path);
     buf_free(&text);

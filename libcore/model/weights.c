@@ -93,12 +93,13 @@ static bool open_files(struct weights *w, const char *dir, struct err *e)
     char *single = path_join(dir, "model.safetensors");
     char *index = path_join(dir, "model.safetensors.index.json");
     bool ok;
-    if (file_exists(single))
+    if (file_exists(single, e))
         ok = add_shard(w, dir, "model.safetensors", e);
-    else if (file_exists(index))
+    else if (!e->status && file_exists(index, e))
         ok = open_index(w, dir, index, e);
     else
-        ok = err_set(e, ERR_NOINPUT, "%s: has neither model.safetensors nor its index", dir);
+        ok = !e->status &&
+             err_set(e, ERR_NOINPUT, "%s: has neither model.safetensors nor its index", dir);
     free(single);
     free(index);
     return ok;

@@ -1,4 +1,4 @@
-/* idtable.c - see idtable.h; open addressing, at most three quarters full. */
+/* idtable.c - see idtable.h; open addressing, from half to three quarters full. */
 #include "report/idtable.h"
 #include "base/mem.h"
 
@@ -6,9 +6,9 @@
 
 static struct id_entry *probe(const struct idtable *t, uint64_t key)
 {
-    size_t i = (size_t)key & (t->cap - 1);
+    size_t i = key % t->cap;
     while (t->slot[i].key && t->slot[i].key != key)
-        i = (i + 1) & (t->cap - 1);
+        i = i + 1 < t->cap ? i + 1 : 0;
     return &t->slot[i];
 }
 
@@ -19,7 +19,7 @@ static uint64_t not_zero(uint64_t key)
 
 static void grow(struct idtable *t)
 {
-    struct idtable bigger = {.n = t->n, .cap = t->cap ? 2 * t->cap : 1024};
+    struct idtable bigger = {.n = t->n, .cap = t->cap ? t->cap + t->cap / 2 : 1024};
     bigger.slot = xcalloc(bigger.cap, sizeof *bigger.slot);
     for (size_t i = 0; i < t->cap; i++)
         if (t->slot[i].key)

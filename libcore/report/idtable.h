@@ -1,4 +1,4 @@
-/* idtable.h - a few numbers for each id of a stream, 16 bytes an entry.
+/* idtable.h - a few numbers for each id of a stream, in at most 32 bytes for each of many.
  *
  * Ids are known by their 64-bit hash: among a million of them the chance that
  * two share one is 3e-8. */

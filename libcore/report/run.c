@@ -29,20 +29,22 @@ static int compare_sizes(const void *a, const void *b)
 
 /* The numbers N of the entries `before`N`after`, rising; the caller frees.  NULL
  * if there is no such folder. */
-static size_t *numbered(const char *dir, const char *before, const char *after, size_t *n)
+static size_t *numbered(const char *dir, const char *before, const char *after, size_t *n,
+                        struct err *e)
 {
     DIR *d = opendir(dir);
     size_t *out = NULL;
-    struct dirent *entry;
+    const char *name;
     *n = 0;
-    while (d && (entry = readdir(d))) {
+    if (!d && errno != ENOENT)
+        err_sys(e, ERR_NOINPUT, "%s: cannot open the folder", dir);
+    while (d && (name = folder_next(d, dir, e))) {
         unsigned long number;
         char *end;
         size_t length = strlen(before);
-        if (strncmp(entry->d_name, before, length) != 0 || entry->d_name[length] < '0' ||
-            entry->d_name[length] > '9')
+        if (strncmp(name, before, length) != 0 || name[length] < '0' || name[length] > '9')
             continue;
-        number = strtoul(entry->d_name + length, &end, 10);
+        number = strtoul(name + length, &end, 10);
         if (strcmp(end, after) != 0 || number >= RUN_STEPS_MAX || *n >= RUN_STEPS_MAX)
             continue;
         out = xrealloc(out, *n + 1, sizeof *out);
@@ -72,8 +74,8 @@ static bool add_lines(struct series *s, const char *path, char **algo, struct er
     struct str value, name;
     size_t line = 0;
     bool ok = true;
-    if (!file_exists(path))
-        return true;
+    if (!file_exists(path, e))
+        return e->status == 0;
     if (!file_read(path, RUN_FILE_MAX, &text, e))
         return false;
     for (size_t i = 0; ok && i < text.n;) {
@@ -95,7 +97,7 @@ static bool add_lines(struct series *s, const char *path, char **algo, struct er
 static bool read_metrics(struct run *r, const size_t *steps, size_t n, struct err *e)
 {
     char *whole = path_join(r->dir, "metrics.jsonl");
-    bool ok = true, has_whole = file_exists(whole);
+    bool has_whole = file_exists(whole, e), ok = !e->status;
     if (has_whole)
         ok = add_lines(&r->metrics, whole, &r->algo, e);
     free(whole);
@@ -174,13 +176,13 @@ static bool read_eval(struct run *r, size_t step, const char *path, struct err *
 static bool read_evals(struct run *r, struct err *e)
 {
     char *dir = path_join(r->dir, "eval");
-    size_t n, *steps = numbered(dir, "", ".json", &n);
-    bool ok = true;
+    size_t n, *steps = numbered(dir, "", ".json", &n, e);
+    bool ok = !e->status;
     for (size_t i = 0; ok && i < n; i++) {
         char name[40];
         snprintf(name, sizeof name, "%04zu.json", steps[i]);
         char *path = path_join(dir, name);
-        ok = !file_exists(path) || read_eval(r, steps[i], path, e);
+        ok = file_exists(path, e) ? read_eval(r, steps[i], path, e) : !e->status;
         free(path);
     }
     free(steps);
@@ -194,7 +196,7 @@ static bool read_params(struct run *r, struct err *e)
 {
     char *path = path_join(r->dir, "params.mk");
     struct buf text = {0};
-    bool ok = true, there = file_exists(path);
+    bool there = file_exists(path, e), ok = !e->status;
     if (there)
         ok = file_read(path, RUN_SMALL_FILE_MAX, &text, e);
     for (size_t i = 0; ok && i < text.n;) {
@@ -216,11 +218,11 @@ static bool read_params(struct run *r, struct err *e)
 }
 
 /* The step's first file of these, if it has one. */
-static bool find_step_groups(struct run *r, size_t step, const char *const *names)
+static bool find_step_groups(struct run *r, size_t step, const char *const *names, struct err *e)
 {
-    for (; *names; names++) {
+    for (; *names && !e->status; names++) {
         char *path = step_file(r, step, *names);
-        if (file_exists(path)) {
+        if (file_exists(path, e)) {
             r->groups = xrealloc(r->groups, r->n_groups + 1, sizeof *r->groups);
             r->groups[r->n_groups++] = (struct run_groups){step, path};
             return true;
@@ -231,16 +233,17 @@ static bool find_step_groups(struct run *r, size_t step, const char *const *name
 }
 
 /* Steps that were scored say most: where there are any, the others are left out. */
-static void find_groups(struct run *r, const size_t *steps, size_t n)
+static bool find_groups(struct run *r, const size_t *steps, size_t n, struct err *e)
 {
     static const char *const scored[] = {"scored.jsonl.zst", NULL};
     static const char *const other[] = {"step.jsonl.zst", "verified.jsonl.zst",
                                         "rollouts.jsonl.zst", NULL};
     bool any = false;
     for (size_t i = 0; i < n; i++)
-        any |= find_step_groups(r, steps[i], scored);
+        any |= find_step_groups(r, steps[i], scored, e);
     for (size_t i = 0; i < n && !any; i++)
-        find_step_groups(r, steps[i], other);
+        find_step_groups(r, steps[i], other, e);
+    return e->status == 0;
 }
 
 /* "runs/x/" is called x. */
@@ -262,10 +265,9 @@ bool run_open(struct run *r, const char *dir, struct err *e)
     closedir(d);
     r->dir = xstrdup(dir);
     r->name = name_of(dir);
-    size_t n, *steps = numbered(dir, "step-", "", &n);
-    bool ok = read_metrics(r, steps, n, e) && read_evals(r, e) && read_params(r, e);
-    if (ok)
-        find_groups(r, steps, n);
+    size_t n, *steps = numbered(dir, "step-", "", &n, e);
+    bool ok = !e->status && read_metrics(r, steps, n, e) && read_evals(r, e) && read_params(r, e) &&
+              find_groups(r, steps, n, e);
     free(steps);
     if (ok && !r->metrics.n_rows && !r->n_evals && !r->n_groups)
         ok = err_set(e, ERR_DATA, "%s: no metrics, no evaluations, no steps: is it a run?", dir);

@@ -1,9 +1,11 @@
 /* spool.c - see spool.h. */
 #include "stream/spool.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,22 +23,6 @@ struct spool {
     off_t stdin_start;
 };
 
-static int nameless_file(struct err *e)
-{
-    const char *folder = getenv("TMPDIR");
-    char path[4096];
-    if (!folder || !*folder || strlen(folder) > sizeof path - 32)
-        folder = "/tmp";
-    snprintf(path, sizeof path, "%s/gcpo-spool-XXXXXX", folder);
-    int fd = mkstemp(path);
-    if (fd < 0) {
-        err_sys(e, ERR_CREATE, "%s: cannot create a temporary file", folder);
-        return -1;
-    }
-    unlink(path);
-    return fd;
-}
-
 static bool copy(int from, int to, const char *name, struct err *e)
 {
     char *block = xmalloc(COPY_SIZE);
@@ -44,6 +30,10 @@ static bool copy(int from, int to, const char *name, struct err *e)
         ssize_t n = read(from, block, COPY_SIZE);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            poll(&(struct pollfd){.fd = from, .events = POLLIN}, 1, -1);
+            continue;
+        }
         if (n < 0)
             err_sys(e, ERR_IO, "%s: cannot read", name);
         for (ssize_t done = 0; done < n;) {
@@ -64,13 +54,15 @@ static bool copy(int from, int to, const char *name, struct err *e)
 static bool spool_stdin(struct spool *s, struct err *e)
 {
     struct stat st;
-    if (s->has_stdin || isatty(STDIN_FILENO) || fstat(STDIN_FILENO, &st) != 0)
+    if (s->has_stdin || isatty(STDIN_FILENO))
         return true;
+    if (fstat(STDIN_FILENO, &st) != 0)
+        return err_sys(e, ERR_NOINPUT, "standard input: cannot look at it");
     s->has_stdin = true;
     s->stdin_start = S_ISREG(st.st_mode) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
     if (s->stdin_start >= 0 || S_ISDIR(st.st_mode))
         return true;
-    int fd = nameless_file(e);
+    int fd = file_nameless(e);
     if (fd < 0)
         return false;
     bool ok = copy(STDIN_FILENO, fd, "standard input", e);
@@ -84,12 +76,14 @@ static bool spool_stdin(struct spool *s, struct err *e)
 static bool spool_file(struct spool *s, size_t i, struct err *e)
 {
     struct stat st;
-    if (stat(s->files[i], &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+    if (stat(s->files[i], &st) != 0)
+        return errno == ENOENT || err_sys(e, ERR_NOINPUT, "%s: cannot look at it", s->files[i]);
+    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
         return true;
     int from = open(s->files[i], O_RDONLY | O_CLOEXEC);
     if (from < 0)
         return true;
-    s->fds[i] = nameless_file(e);
+    s->fds[i] = file_nameless(e);
     bool ok = s->fds[i] >= 0 && copy(from, s->fds[i], s->files[i], e);
     close(from);
     snprintf(s->paths[i], FD_PATH, "/dev/fd/%d", s->fds[i]);

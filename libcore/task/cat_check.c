@@ -3,7 +3,7 @@
  * Each file is read on its own, so that one that is damaged does not hide the next. */
 #include "base/mem.h"
 #include "base/outfile.h"
-#include "report/idtable.h"
+#include "report/idset.h"
 #include "stream/provenance.h"
 #include "stream/reader.h"
 #include "task/cat.h"
@@ -14,7 +14,7 @@
 struct checking {
     struct findings found;
     struct tokenizer *tok;
-    struct idtable ids; /* (id, round, first sample) */
+    struct idset ids; /* (id, round, first sample) */
     struct arena arena;
     struct outfile *out;
 };
@@ -30,9 +30,7 @@ static void check_twice(struct checking *c, const char *file, size_t line, const
         !get_count(&g->top, "", F_FIRST_SAMPLE, &has, &key[2], &e))
         return; /* told already */
     key[0] = group_key(id);
-    struct id_entry *entry =
-        idtable_get(&c->ids, str_hash((struct str){(const char *)key, sizeof key}));
-    if (!entry->n++)
+    if (idset_add(&c->ids, str_hash((struct str){(const char *)key, sizeof key})))
         return;
     snprintf(text, sizeof text, "id \"%.*s\", round %llu, sample %llu is there twice", STR_ARG(id),
              (unsigned long long)key[1], (unsigned long long)key[2]);
@@ -102,7 +100,7 @@ bool cat_check(const struct cat_options *o, char *const *files, struct err *e)
     if (ok && c.found.n)
         ok = err_set(e, ST_NO, "%zu finding%s", c.found.n, c.found.n == 1 ? "" : "s");
     tokenizer_close(c.tok);
-    idtable_free(&c.ids);
+    idset_free(&c.ids);
     arena_free(&c.arena);
     buf_free(&c.found.text);
     return ok;

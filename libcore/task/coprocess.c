@@ -57,14 +57,15 @@ static bool is_in_step(const struct coprocess *c)
     return !more && poll(&fd, 1, 0) == 0;
 }
 
-static bool start(struct coprocess *c)
+static bool start(struct coprocess *c, struct err *e)
 {
     int to[2], from[2];
     if (c->pid)
         return true;
     if (pipe(to) != 0)
-        return false;
+        return err_sys(e, ERR_SYSTEM, "a pipe to the checker");
     if (pipe(from) != 0) {
+        err_sys(e, ERR_SYSTEM, "a pipe from the checker");
         close(to[0]);
         close(to[1]);
         return false;
@@ -76,14 +77,15 @@ static bool start(struct coprocess *c)
     c->pid = fork();
     if (c->pid == 0) {
         setpgid(0, 0);
-        dup2(to[0], STDIN_FILENO);
-        dup2(from[1], STDOUT_FILENO);
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        execl("/bin/sh", "sh", "-c", c->command, (char *)NULL);
+        if (dup2(to[0], STDIN_FILENO) >= 0 && dup2(from[1], STDOUT_FILENO) >= 0)
+            execl("/bin/sh", "sh", "-c", c->command, (char *)NULL);
         _exit(127);
     }
+    if (c->pid < 0)
+        err_sys(e, ERR_SYSTEM, "the checker cannot be started");
     close(to[0]);
     close(from[1]);
     c->in = to[1];
@@ -100,8 +102,14 @@ static bool start(struct coprocess *c)
     return true;
 }
 
+static const char *refused(struct err *e, const char *what)
+{
+    err_sys(e, ERR_IO, "%s the checker", what);
+    return "exec:refused";
+}
+
 /* Writes the line and reads one back, both at once, until the deadline. */
-static const char *talk(struct coprocess *c, struct str line, double deadline)
+static const char *talk(struct coprocess *c, struct str line, double deadline, struct err *e)
 {
     size_t sent = 0;
     for (;;) {
@@ -112,18 +120,22 @@ static const char *talk(struct coprocess *c, struct str line, double deadline)
                                {.fd = sent < line.n ? c->in : -1, .events = POLLOUT}};
         int n = poll(fds, 2, left > 1 ? 1000 : (int)(left * 1000) + 1);
         if (n < 0 && errno != EINTR)
-            return "exec:died";
+            return refused(e, "waiting for");
         if (n > 0 && fds[1].revents) {
             ssize_t w = write(c->in, line.p + sent, line.n - sent);
-            if (w < 0 && errno != EAGAIN && errno != EINTR)
+            if (w < 0 && errno == EPIPE)
                 return "exec:died";
+            if (w < 0 && errno != EAGAIN && errno != EINTR)
+                return refused(e, "writing to");
             sent += w > 0 ? (size_t)w : 0;
         }
         if (n > 0 && fds[0].revents) {
             buf_reserve(&c->got, 4096);
             ssize_t r = read(c->out, c->got.p + c->got.n, 4096);
-            if (r == 0 || (r < 0 && errno != EAGAIN && errno != EINTR))
+            if (r == 0)
                 return "exec:died";
+            if (r < 0 && errno != EAGAIN && errno != EINTR)
+                return refused(e, "reading from");
             c->got.n += r > 0 ? (size_t)r : 0;
             if (c->got.n && memchr(c->got.p, '\n', c->got.n))
                 return NULL;
@@ -133,13 +145,13 @@ static const char *talk(struct coprocess *c, struct str line, double deadline)
     }
 }
 
-static const char *ask(struct coprocess *c, struct str line)
+static const char *ask(struct coprocess *c, struct str line, struct err *e)
 {
-    return start(c) ? talk(c, line, clock_s() + c->limit_s) : "exec:died";
+    return start(c, e) ? talk(c, line, clock_s() + c->limit_s, e) : "exec:refused";
 }
 
 bool coprocess_ask(struct coprocess *c, struct str line, struct arena *a, struct str *answer,
-                   const char **why)
+                   const char **why, struct err *e)
 {
     /* A child that died between two answers shows when it is written to: SIGPIPE is
      * blocked meanwhile and taken off, so that the program's own pipes keep theirs. */
@@ -153,10 +165,10 @@ bool coprocess_ask(struct coprocess *c, struct str line, struct arena *a, struct
     if (c->pid && !is_in_step(c))
         stop(c);
     buf_reset(&c->got);
-    *why = ask(c, buf_str(&text));
+    *why = ask(c, buf_str(&text), e);
     if (*why && strcmp(*why, "exec:died") == 0 && c->answered) { /* perhaps before it heard us */
         stop(c);
-        *why = ask(c, buf_str(&text));
+        *why = ask(c, buf_str(&text), e);
     }
     struct timespec now = {0, 0};
     while (sigtimedwait(&pipe_only, NULL, &now) > 0)
@@ -168,8 +180,8 @@ bool coprocess_ask(struct coprocess *c, struct str line, struct arena *a, struct
         const char *end = memchr(c->got.p, '\n', c->got.n);
         size_t n = (size_t)(end - c->got.p);
         struct str copy = {arena_strdup(a, c->got.p, n), n};
-        struct err e = ERR_NONE;
-        if (json_check(copy, answer, &e) && json_type(*answer) == JSON_OBJECT)
+        struct err bad = ERR_NONE;
+        if (json_check(copy, answer, &bad) && json_type(*answer) == JSON_OBJECT)
             return true;
         *why = "exec:not-json";
     }

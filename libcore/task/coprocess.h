@@ -17,8 +17,9 @@ struct coprocess *coprocess_new(const char *command, double limit_s);
 void coprocess_free(struct coprocess *c); /* accepts NULL; ends the child */
 
 /* Sends a line (without '\n'), waits for the answer, a checked JSON object in the
- * arena.  False if there is none; *why says so: "exec:died", "exec:timeout", "exec:not-json". */
+ * arena.  False if there is none; *why says so: "exec:died", "exec:timeout", "exec:not-json".
+ * Where the operating system refuses - a process, a pipe - that is an error, not a verdict. */
 bool coprocess_ask(struct coprocess *c, struct str line, struct arena *a, struct str *answer,
-                   const char **why);
+                   const char **why, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
 /* goldfile.c - see goldfile.h. */
 #include "task/goldfile.h"
+#include "base/file.h"
 #include "stream/reader.h"
 
 #include <errno.h>
@@ -141,10 +142,8 @@ struct goldfile *goldfile_open(const char *path, struct err *e)
 {
     struct goldfile *g = xcalloc(1, sizeof *g);
     g->path = xstrdup(path);
-    g->spool = tmpfile();
-    if (!g->spool)
-        err_sys(e, ERR_CREATE, "cannot create a temporary file");
-    else if (spool(g, e)) {
+    g->spool = file_nameless_stream(e);
+    if (g->spool && spool(g, e)) {
         if (g->n)
             qsort(g->entries, g->n, sizeof *g->entries, cmp_entry);
         check_distinct(g, e);

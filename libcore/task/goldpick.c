@@ -4,6 +4,7 @@
  * an id.  Whichever order the groups come in, the best candidate is the same: equal
  * ones are told apart by (round, sample). */
 #include "task/goldpick.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/outfile.h"
 #include "base/rng.h"
@@ -367,8 +368,9 @@ static bool open_all(struct pick *p, struct err *e)
         return false;
     if (o->by == PICK_LIKELIEST && !(p->engine = engine_open(o->model, &eo, e)))
         return false;
-    if (!(p->spool = tmpfile()) || (o->missing_file && !(p->names = tmpfile())))
-        return err_sys(e, ERR_CREATE, "cannot create a temporary file");
+    if (!(p->spool = file_nameless_stream(e)) ||
+        (o->missing_file && !(p->names = file_nameless_stream(e))))
+        return false;
     return !o->missing_file || (p->missing = outfile_open(o->missing_file, e));
 }
 

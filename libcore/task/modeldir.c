@@ -118,10 +118,10 @@ static bool read_text_facts(const char *dir, struct facts *f, struct tokenizer *
                             struct err *e)
 {
     char *path = path_join(dir, "tokenizer.json");
-    bool there = file_exists(path);
+    bool there = file_exists(path, e);
     free(path);
     if (!there)
-        return true;
+        return e->status == 0;
     if (!(*t = tokenizer_open(dir, e)))
         return false;
     f->tokens = tokenizer_size(*t);

@@ -5,6 +5,7 @@
 #include "base/outfile.h"
 #include "task/modeldir.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,10 +16,11 @@ enum { CONFIG_MAX = 16 << 20 };
 static const char *const carried[] = {"tokenizer.json", "tokenizer_config.json",
                                       "chat_template.jinja", "special_tokens_map.json"};
 
+/* Also where that cannot be told: then what is in it cannot be read. */
 static bool is_directory(const char *path)
 {
     struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+    return stat(path, &s) == 0 ? S_ISDIR(s.st_mode) : errno != ENOENT && errno != ENOTDIR;
 }
 
 static struct tokenizer *open_tokenizer(const char *path, struct err *e)
@@ -41,7 +43,7 @@ static bool configured_eos(const char *dir, const struct tokenizer *t, int32_t *
     struct arena a = {0};
     struct str root, v;
     *id = -1;
-    if (is_directory(dir) && file_exists(path) && file_read(path, CONFIG_MAX, &text, e)) {
+    if (is_directory(dir) && file_exists(path, e) && file_read(path, CONFIG_MAX, &text, e)) {
         if (!json_check(buf_str(&text), &root, e))
             err_at(e, "%s: ", path);
         else if (json_type(root) == JSON_OBJECT && json_get(root, "eos_token", &v) &&
@@ -100,8 +102,9 @@ static bool carry_files(const char *from, const char *to, struct err *e)
     for (size_t i = 0; ok && i < (whole ? sizeof carried / sizeof *carried : 1); i++) {
         char *source = whole ? path_join(from, carried[i]) : xstrdup(from);
         char *target = path_join(to, carried[i]);
-        if (i == 0 || file_exists(source))
+        if (i == 0 || file_exists(source, e))
             ok = file_copy(source, target, e);
+        ok = ok && !e->status;
         free(source);
         free(target);
     }

@@ -61,7 +61,7 @@ static enum verdict verdict_of(enum answer_verdict v)
     return map[v];
 }
 
-static void ask_checker(struct judge *j, struct str text, struct judgement *out)
+static bool ask_checker(struct judge *j, struct str text, struct judgement *out, struct err *e)
 {
     struct buf line = {0};
     struct str reply, v, name;
@@ -81,10 +81,10 @@ static void ask_checker(struct judge *j, struct str text, struct judgement *out)
     json_put_string(&line, text);
     buf_putc(&line, '}');
     out->verdict = VERDICT_ERROR;
-    bool ok = coprocess_ask(j->v->exec[j->it->worker], buf_str(&line), j->a, &reply, &out->why);
+    bool ok = coprocess_ask(j->v->exec[j->it->worker], buf_str(&line), j->a, &reply, &out->why, e);
     buf_free(&line);
     if (!ok)
-        return;
+        return e->status == 0;
     out->why = "exec:answered";
     if (json_get(reply, "extracted", &v) && json_type(v) == JSON_STRING) {
         out->has_extracted = true;
@@ -94,18 +94,19 @@ static void ask_checker(struct judge *j, struct str text, struct judgement *out)
         name = json_decode(j->a, v);
         if (!verdict_of_name(name, &out->verdict))
             out->why = "exec:unknown-verdict";
-        return;
+        return true;
     }
     if (!json_get(reply, "score", &v) || !json_double(v, &out->score) || out->score < 0 ||
         out->score > 1) {
         out->why = "exec:no-score";
-        return;
+        return true;
     }
     out->has_score = true;
     out->verdict = out->score >= j->v->o->correct_at ? VERDICT_CORRECT : VERDICT_WRONG;
+    return true;
 }
 
-static void judge_text(struct judge *j, struct str text, struct judgement *out)
+static bool judge_text(struct judge *j, struct str text, struct judgement *out, struct err *e)
 {
     *out = (struct judgement){0};
     /* Where the prompt opened the thought, a response that never closes it is all thought. */
@@ -113,18 +114,17 @@ static void judge_text(struct judge *j, struct str text, struct judgement *out)
         str_find(text, j->delimiter, 0) == STR_NONE) {
         out->verdict = VERDICT_NO_ANSWER;
         out->why = "extract:thought-not-closed";
-        return;
+        return true;
     }
-    if (j->type == TYPE_EXEC) {
-        ask_checker(j, text, out);
-        return;
-    }
+    if (j->type == TYPE_EXEC)
+        return ask_checker(j, text, out, e);
     struct answer_judgement a;
     answer_judge(j->reference, j->a, text, &a);
     out->verdict = verdict_of(a.verdict);
     out->has_extracted = a.has_extracted;
     out->extracted = a.extracted;
     out->why = a.why;
+    return true;
 }
 
 /* ---- rewards ---- */
@@ -268,8 +268,8 @@ static bool judge_response(struct judge *j, size_t i, struct tally *t, struct er
         return false;
     if (finish == FINISH_LENGTH && j->v->o->truncated_is_no_answer)
         g = (struct judgement){.verdict = VERDICT_NO_ANSWER, .why = "truncated"};
-    else
-        judge_text(j, text, &g);
+    else if (!judge_text(j, text, &g, e))
+        return false;
     t->verdicts[g.verdict]++;
     return put_judgement(j, r, where, text, &g, e);
 }
@@ -283,8 +283,10 @@ static bool judge_gold(struct judge *j, struct judgement *g, bool *has, struct e
         return e->status == 0;
     bool opens = j->opens_thought;
     j->opens_thought = false; /* gcpo-inject-gold may put it behind a thought of its own */
-    judge_text(j, text, g);
+    bool ok = judge_text(j, text, g, e);
     j->opens_thought = opens;
+    if (!ok)
+        return false;
     double reward = base_reward(j->v, g);
     if (j->v->format) {
         double bonus;

@@ -162,7 +162,7 @@ static bool read_config(const char *dir, struct buf *file, struct arena *a, stru
     char *path = path_join(dir, "tokenizer_config.json");
     struct str root, value;
     bool ok = true;
-    if (file_exists(path)) {
+    if (file_exists(path, e)) {
         ok = file_read(path, CONFIG_MAX, file, e);
         if (ok && !json_check(buf_str(file), &root, e))
             ok = err_at(e, "%s: ", path);
@@ -172,20 +172,17 @@ static bool read_config(const char *dir, struct buf *file, struct arena *a, stru
         }
     }
     free(path);
-    return ok;
+    return ok && !e->status;
 }
 
 /* The file of its own wins over the member of the config. */
 static bool read_template_file(const char *dir, struct buf *file, struct str *source, struct err *e)
 {
     char *path = path_join(dir, "chat_template.jinja");
-    bool ok = true;
-    if (file_exists(path)) {
-        ok = file_read(path, CHAT_TEMPLATE_MAX, file, e);
+    if (file_exists(path, e) && file_read(path, CHAT_TEMPLATE_MAX, file, e))
         *source = buf_str(file);
-    }
     free(path);
-    return ok;
+    return e->status == 0;
 }
 
 static bool has_tokens(const struct chat *c, const struct tokenizer *t, struct err *e)

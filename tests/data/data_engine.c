@@ -9,6 +9,7 @@
 #include "numbers.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 enum { JSON_MAX = 256 << 20 };
 
@@ -574,7 +575,7 @@ static struct str read_object(struct folder *f, const char *name, struct buf *te
     struct err e = ERR_NONE;
     struct str v = {NULL, 0};
     char *path = path_join(f->dir, name);
-    if (file_exists(path))
+    if (access(path, F_OK) == 0)
         expect(&f->s, "readable",
                file_read(path, JSON_MAX, text, &e) && json_check(buf_str(text), &v, &e), e.text);
     free(path);

@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "rl/entropy.h"
 
+#include <unistd.h>
+
 /* ---- GCPO, put together ---- */
 
 /* The effective batch: the last row of an all-wrong group becomes the gold. */
@@ -399,7 +401,7 @@ int main(int argc, char **argv)
     char *folder = path_join(argv[1], "objectives");
     for (int i = 0; i < (int)(sizeof files / sizeof *files); i++) {
         char *path = path_join(folder, files[i].name);
-        if (file_exists(path))
+        if (access(path, F_OK) == 0)
             good = run_file(path, files[i].name, files[i].run, i + 1) && good;
         else
             printf("%s: absent, left out\n", files[i].name);

@@ -270,7 +270,7 @@ static void rollouts(const char *data)
     char *folder = path_join(data, "rollouts");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = path_join(folder, names[i]);
-        if (file_exists(path))
+        if (access(path, F_OK) == 0)
             run_rollouts(folder, names[i]);
         free(path);
     }

@@ -167,7 +167,7 @@ static void round_trip(enum dtype dtype, uint64_t max_shard, size_t shards_at_le
     char *dir = temp_dir();
     CHECK(dir && weights_write(dir, &l, dtype, max_shard, numbered, NULL, &e));
     char *index = path_join(dir, names[1]);
-    CHECK(file_exists(index) == (shards_at_least > 1));
+    CHECK((access(index, F_OK) == 0) == (shards_at_least > 1));
     free(index);
     struct weights *w = weights_open(dir, &l, &e);
     CHECK_STR(e.text, "");

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "report/bootstrap.h"
 #include "report/html.h"
+#include "report/idset.h"
 #include "report/lengths.h"
 #include "report/pair.h"
 #include "report/rates.h"
@@ -284,6 +285,19 @@ static void pairs_are_joined(void)
     idtable_free(&b);
 }
 
+static void a_set_holds_what_was_added(void)
+{
+    struct idset s = {0};
+    for (uint64_t k = 0; k < 5000; k++)
+        CHECK(idset_add(&s, k * 7919) == true);
+    for (uint64_t k = 0; k < 5000; k++)
+        CHECK(idset_add(&s, k * 7919) == false);
+    CHECK(idset_add(&s, 7));
+    CHECK_INT(s.n, 5001);
+    CHECK(4 * s.n <= 3 * s.cap && 2 * s.n >= s.cap);
+    idset_free(&s);
+}
+
 static const char *html_of(const char *text, size_t n)
 {
     static struct buf out;
@@ -365,6 +379,7 @@ int main(void)
         {"a table lines up", a_table_lines_up},
         {"metrics are flattened", metrics_are_flattened},
         {"pairs are joined", pairs_are_joined},
+        {"a set holds what was added", a_set_holds_what_was_added},
         {"markup is escaped", markup_is_escaped},
         {"charts of odd data", charts_of_odd_data},
     };
