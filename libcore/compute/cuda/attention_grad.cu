@@ -117,7 +117,7 @@ static size_t queries_bytes(size_t d)
 }
 
 template <int DIMS>
-__global__ void __launch_bounds__(EXACT_THREADS)
+__global__ void __launch_bounds__(EXACT_THREADS, DIMS > 2 ? 2 : 4)
     grad_queries(struct grad_args g, const struct item *items)
 {
     SHARED(float, q);

@@ -157,7 +157,7 @@ static size_t queries_bytes(size_t d)
 }
 
 template <int DT>
-__global__ void __launch_bounds__(MMA_THREADS)
+__global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : DT > 4 ? 3 : 4)
     grad_queries_mma(struct grad_args g, const struct item *items)
 {
     SHARED(uint16_t, q);

@@ -35,6 +35,7 @@ __device__ __forceinline__ struct lane_rows lane_rows_of(const struct attn_args 
     int lane = (int)threadIdx.x % WARP, warp = (int)threadIdx.x / WARP;
     int rows = heads * (s.n_seqs > 1 ? s.n_seqs : s.n_rows);
     (void)kv_head;
+#pragma unroll
     for (int h = 0; h < 2; h++) {
         int i = warp * 16 + lane / 4 + 8 * h;
         r.there[h] = i < rows;
@@ -97,6 +98,7 @@ __device__ __forceinline__ void softmax_block(struct lane_rows &r, float (&s)[8]
                                               float scale)
 {
     int column = 2 * ((int)threadIdx.x % 4);
+#pragma unroll
     for (int h = 0; h < 2; h++) {
         int seen = seen_of(k, r.position[h], r.there[h]);
         float top = -HUGE_VALF, sum = 0;
@@ -136,6 +138,7 @@ __device__ __forceinline__ void store_rows(const struct mma_args &g, const struc
                                            const struct lane_rows &r, const float (&out)[2 * DT][4])
 {
     int d = (int)g.a.kv.d, column = 2 * ((int)threadIdx.x % 4);
+#pragma unroll
     for (int h = 0; h < 2; h++) {
         if (!r.there[h])
             continue;
