@@ -165,4 +165,11 @@ void emu_pool_free(void *p, size_t room);
 #define POOL_USED(p, bytes, room) emu_pool_used(p, bytes, room)
 #define POOL_FREE(p, room)        emu_pool_free(p, room)
 
+/* What was not written is NaN. */
+void emu_scratch(void *p, size_t bytes);
+#define SCRATCH_TAKEN(p, bytes) emu_scratch(p, bytes)
+
+/* Small, so that small matrices take several. */
+#define LINEAR_SLAB (16 << 10)
+
 #endif

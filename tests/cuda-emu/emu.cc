@@ -140,9 +140,23 @@ void emu_pool_free(void *p, size_t room)
 #endif
 }
 
+void emu_scratch(void *p, size_t bytes)
+{
+    char *at = opened(p, bytes);
+    if (!at)
+        die("scratch that is not the device's");
+    memset(at, 0xff, bytes);
+}
+
 /* ---- devices ---- */
 
 static bool hidden = getenv("CUDA_EMU_NONE") != NULL;
+static size_t shared_most = 160 << 10;
+
+void emu_shared_most(size_t bytes)
+{
+    shared_most = bytes;
+}
 
 void emu_hide_devices(bool hide)
 {
@@ -176,7 +190,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
 {
     if (device != 0)
         return cudaErrorInvalidValue;
-    *p = {"emulated", total_memory(), 8, 0, 4, 160 << 10};
+    *p = {"emulated", total_memory(), 8, 0, 4, shared_most};
     return cudaSuccess;
 }
 
@@ -397,7 +411,7 @@ static struct {
 
 cudaError_t emu_shared_limit(const void *kernel, int bytes)
 {
-    if (bytes > 160 << 10)
+    if ((size_t)bytes > shared_most)
         return cudaErrorInvalidValue;
     for (auto &l : limits)
         if (!l.kernel || l.kernel == kernel) {
@@ -445,7 +459,8 @@ static void run_kernel(const emu_node *k)
     }
     size_t threads = (size_t)k->block.x * k->block.y * k->block.z;
     size_t blocks = (size_t)k->grid.x * k->grid.y * k->grid.z;
-    if (!threads || threads > FIBERS || !blocks || k->grid.y > 65535 || k->grid.z > 65535)
+    if (!threads || threads > FIBERS || !blocks || k->grid.x > 0x7fffffff || k->grid.y > 65535 ||
+        k->grid.z > 65535)
         die("a launch of no or too many threads");
     if (k->shared > shared_limit(k->kernel))
         die("a kernel asks for more shared memory than it may");

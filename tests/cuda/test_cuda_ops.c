@@ -189,6 +189,37 @@ static void shapes_that_the_library_refuses(void)
     emu_lt_refuse(false);
 }
 
+/* Views go in slabs, whose columns are where tensor cores can take them. */
+static void slabs_suit_the_library(void)
+{
+    unsigned long long before = emu_lt_refused();
+    struct backend *cuda = open_or_die("cuda", PRECISION_BF16);
+    static const struct op_case views[] = {{"linear", case_linear, {9, 520, 100, 2}, 0},
+                                           {"linear", case_linear_backward, {9, 300, 90, 2}, 0}};
+    for (size_t i = 0; i < 2; i++) {
+        struct run r;
+        run_case(&r, cuda, &views[i]);
+        free(r.out);
+    }
+    backend_close(cuda);
+    CHECK_INT(emu_lt_refused(), before);
+}
+
+static void heads_too_large_for_the_device(void)
+{
+    struct err e = ERR_NONE;
+    emu_shared_most(100 << 10); /* as on sm_86 and sm_89 */
+    struct backend *b = backend_open(&(struct backend_options){.device = "cuda"}, &e);
+    struct op_limits l = {.rows = 4, .width = 512, .n_heads = 2, .n_kv_heads = 1, .head_dim = 128};
+    CHECK(b && b->op->reserve(b, &l, &e));
+    l.train = true;
+    CHECK(!b->op->reserve(b, &l, &e));
+    CHECK_INT(e.status, ERR_DEVICE);
+    CHECK(strstr(e.text, "heads of 128 (113 KiB are needed, 100 can be had)"));
+    backend_close(b);
+    emu_shared_most(160 << 10);
+}
+
 static void nothing_without_a_device(void)
 {
     struct err e = ERR_NONE;
@@ -214,6 +245,8 @@ int main(void)
         {"f32 is near ref", f32_is_near_ref},
 #ifndef GCPO_REAL_GPU
         {"products that the library refuses go through chains", shapes_that_the_library_refuses},
+        {"views in slabs suit the library", slabs_suit_the_library},
+        {"a block's memory is too small for the heads", heads_too_large_for_the_device},
         {"without a GPU auto is the CPU, and cuda is refused", nothing_without_a_device},
 #endif
     };

@@ -175,6 +175,12 @@ __global__ void __launch_bounds__(EXACT_THREADS, DIMS > 2 ? 2 : 4)
 
 /* ---- launching ---- */
 
+size_t attention_grad_exact_shared(size_t d)
+{
+    size_t keys = d <= 128 ? keys_bytes<32>(d) : keys_bytes<8>(d), queries = queries_bytes(d);
+    return keys > queries ? keys : queries;
+}
+
 template <int DIMS, int T>
 static void launch(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan)
 {

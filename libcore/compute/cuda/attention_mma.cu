@@ -264,11 +264,15 @@ __global__ void merge_parts(struct mma_args g)
         g.a.lse[row * g.a.n_heads + head] = (max + log2f(sum)) / LOG2E;
 }
 
+size_t attention_mma_shared(size_t d)
+{
+    return (STRIP_ROWS + 2 * OPS_KV_BLOCK) * (size_t)tile_ld((int)d) * sizeof(uint16_t);
+}
+
 template <int DT> static void launch(struct cuda *c, const struct mma_args *g, size_t n_strips)
 {
     void (*kernel)(struct mma_args) = attend_strips<DT>;
-    size_t bytes = (STRIP_ROWS + 2 * OPS_KV_BLOCK) * (size_t)tile_ld((int)g->a.kv.d) *
-                   sizeof(uint16_t);
+    size_t bytes = attention_mma_shared(g->a.kv.d);
     unsigned heads = (unsigned)(g->a.kv.n_heads * parts(g->a.group, STRIP_ROWS));
     cuda_allow_shared(c, kernel, bytes);
     LAUNCH(c, kernel, dim3((unsigned)n_strips, heads), MMA_THREADS, bytes, *g);

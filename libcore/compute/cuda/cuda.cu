@@ -205,7 +205,12 @@ static size_t cuda_reserve_bytes(struct backend *b, const struct op_limits *l)
 static bool cuda_reserve(struct backend *b, const struct op_limits *l, struct err *e)
 {
     struct cuda *c = cuda_of(b);
-    size_t want = scratch_for(c, l);
+    size_t want = scratch_for(c, l), shared = attention_shared(c, l);
+    if (shared > c->shared_limit)
+        return err_set(e, ERR_DEVICE,
+                       "%s gives a block too little shared memory for attention with heads of %zu "
+                       "(%zu KiB are needed, %zu can be had)",
+                       c->name, l->head_dim, parts(shared, 1024), c->shared_limit >> 10);
     if (want <= c->scratch_bytes)
         return true;
     cuda_free(b, c->scratch);

@@ -91,6 +91,10 @@ static inline size_t parts(size_t n, size_t of)
     return (n + of - 1) / of;
 }
 
+#ifndef SCRATCH_TAKEN /* an emulated device fills it with NaN */
+#define SCRATCH_TAKEN(p, bytes) ((void)0)
+#endif
+
 /* Scratch of one operator: taken from the front, given back when the frame ends. */
 struct frame {
     struct cuda *c;
@@ -107,6 +111,7 @@ struct frame {
         size_t at = up(c->scratch_used, 256), end = at + n * sizeof(T);
         ASSERT(end <= c->scratch_bytes);
         c->scratch_used = end;
+        SCRATCH_TAKEN(c->scratch + at, n * sizeof(T));
         return reinterpret_cast<T *>(c->scratch + at);
     }
     frame(const frame &) = delete;
@@ -285,6 +290,8 @@ void cuda_kv_write(struct backend *b, const struct kv_write *a);
 void cuda_attention(struct backend *b, const struct attention *a);
 void cuda_attention_backward(struct backend *b, const struct attention_grad *a);
 size_t attention_scratch(const struct cuda *c, const struct op_limits *l);
+/* Bytes of shared memory of a block, at most. */
+size_t attention_shared(const struct cuda *c, const struct op_limits *l);
 
 /* ---- head and sampling (head.cu, sample.cu) ---- */
 
