@@ -145,11 +145,15 @@ void runner_run(struct runner *r)
     b->op->upload(b, r->d_ids, r->ids, r->m * sizeof *r->ids);
     b->op->upload(b, r->d_pos, r->pos, r->m * sizeof *r->pos);
     b->op->plan_set(b, r->plan, r->seqs, r->n_seqs);
+    if (b->op->step_begin)
+        b->op->step_begin(b);
     forward_embed(&p, r->r.x);
     for (int i = 0; i < r->model->config->n_layers; i++) {
         forward_attention(&p, i, (size_t)i, &r->r);
         forward_mlp(&p, i, &r->r);
     }
+    if (b->op->step_end)
+        b->op->step_end(b);
     r->m = r->n_seqs = 0;
 }
 

@@ -140,12 +140,14 @@ void emu_pool_free(void *p, size_t room)
 #endif
 }
 
+enum { FIRST = 64 << 10 }; /* of large pieces, for speed */
+
 void emu_scratch(void *p, size_t bytes)
 {
     char *at = opened(p, bytes);
     if (!at)
         die("scratch that is not the device's");
-    memset(at, 0xff, bytes);
+    memset(at, 0xff, bytes < FIRST ? bytes : (size_t)FIRST);
 }
 
 /* ---- devices ---- */
@@ -520,13 +522,34 @@ void emu_work(void (*fn)(void *), void *arg, size_t bytes)
     emu_launch(NULL, dim3(), dim3(), 0, fn, arg, bytes);
 }
 
+void emu_idle(bool idle)
+{
+    if (!idle)
+        die("a launch before those of the step that was begun");
+}
+
 unsigned long long emu_launches(void)
 {
     return launches;
 }
 
+static unsigned long long graphs_launched;
+static int refused_at;
+
+unsigned long long emu_graphs(void)
+{
+    return graphs_launched;
+}
+
+void emu_refuse_graphs(int at)
+{
+    refused_at = at;
+}
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode)
 {
+    if (refused_at == 1)
+        return cudaErrorInvalidValue;
     capturing = (emu_graph *)malloc(sizeof *capturing);
     *capturing = {NULL, &capturing->first};
     return cudaSuccess;
@@ -536,11 +559,17 @@ cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *g)
 {
     *g = capturing;
     capturing = NULL;
-    return cudaSuccess;
+    if (refused_at != 2)
+        return cudaSuccess;
+    cudaGraphDestroy(*g);
+    *g = NULL;
+    return cudaErrorInvalidValue;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
 {
+    if (refused_at == 3)
+        return cudaErrorMemoryAllocation;
     *x = (emu_graph *)malloc(sizeof **x);
     **x = *g;
     g->first = NULL;
@@ -551,6 +580,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t)
 {
     for (emu_node *k = x->first; k; k = k->next)
         run_kernel(k);
+    graphs_launched++;
     return cudaSuccess;
 }
 
@@ -583,10 +613,110 @@ cudaError_t cudaStreamDestroy(cudaStream_t)
     return cudaSuccess;
 }
 
+/* Copies from pinned memory may be read by the device until something later was waited for: what
+ * they read is kept, and compared then. */
+struct emu_flight {
+    const char *from;
+    char *read;
+    size_t bytes;
+    unsigned long long at;
+    emu_flight *next;
+};
+struct emu_event {
+    unsigned long long at; /* copies before it */
+};
+static emu_flight *flights;
+static unsigned long long copies;
+static struct {
+    char *p;
+    size_t bytes;
+} pinned[REGIONS];
+
+static bool is_pinned(const char *p, size_t bytes)
+{
+    for (auto &r : pinned)
+        if (r.p && p >= r.p && p + bytes <= r.p + r.bytes)
+            return true;
+    return false;
+}
+
+static void fly(const void *from, size_t bytes)
+{
+    emu_flight *f = (emu_flight *)malloc(sizeof *f);
+    const char *at = (const char *)from;
+    if (!is_pinned(at, bytes))
+        die("a copy from memory of the host that is not pinned");
+    *f = {at, (char *)malloc(bytes), bytes, ++copies, flights};
+    memcpy(f->read, from, bytes);
+    flights = f;
+}
+
+static void land(unsigned long long until)
+{
+    for (emu_flight **f = &flights; *f;) {
+        emu_flight *x = *f;
+        if (x->at > until) {
+            f = &x->next;
+            continue;
+        }
+        if (memcmp(x->read, x->from, x->bytes) != 0)
+            die("pinned memory changed before the device had read it");
+        *f = x->next;
+        free(x->read);
+        free(x);
+    }
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    *e = (emu_event *)calloc(1, sizeof **e);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t e)
+{
+    free(e);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
+{
+    e->at = copies;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
+{
+    land(e->at);
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned)
+{
+    for (auto &r : pinned)
+        if (!r.p) {
+            r = {(char *)malloc(bytes), bytes};
+            *p = r.p;
+            return cudaSuccess;
+        }
+    return cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    land(copies);
+    for (auto &r : pinned)
+        if (r.p && r.p == p)
+            r = {NULL, 0};
+    free(p);
+    return cudaSuccess;
+}
+
 cudaError_t cudaStreamSynchronize(cudaStream_t)
 {
     if (capturing)
         die("waiting while a graph is recorded");
+    land(copies);
     return cudaSuccess;
 }
 
@@ -612,6 +742,8 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
         die("a copy from or to memory that is not what it is said to be");
     if (capturing && kind != cudaMemcpyDeviceToDevice)
         die("a copy from or to the host while a graph is recorded");
+    if (kind == cudaMemcpyHostToDevice)
+        fly(from, bytes);
     copying c = {to_open ? to_open : to, from_open ? from_open : from, bytes};
     emu_work(copy, &c, sizeof c);
     return cudaSuccess;

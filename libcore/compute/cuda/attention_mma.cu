@@ -174,6 +174,8 @@ template <int DT> __global__ void __launch_bounds__(MMA_THREADS) attend_strips(s
     int d = (int)a.kv.d, ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
     uint16_t *keys = q + STRIP_ROWS * ld, *values = keys + OPS_KV_BLOCK * ld;
     struct strip s = g.strips[gridDim.x - 1 - blockIdx.x]; /* the longest are the last */
+    if (s.n_seqs == 0)
+        return;
     int group = (int)a.group, in_parts = (group + STRIP_ROWS - 1) / STRIP_ROWS;
     int each = (group + in_parts - 1) / in_parts, part = (int)blockIdx.y % in_parts;
     int kv_head = (int)blockIdx.y / in_parts, first_head = kv_head * group + part * each;
@@ -282,7 +284,7 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
 {
     frame f(c);
     struct mma_args g = {};
-    size_t n = plan->n_slots * plan->n_heads;
+    size_t n = strip_slots(plan->n_rows) * plan->n_heads; /* places are the same in every step */
     g.a = *a;
     g.strips = plan->strips;
     g.row_parts = plan->row_parts;
@@ -290,11 +292,11 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);
     if (a->kv.d <= 64)
-        launch<4>(c, &g, plan->n_strips);
+        launch<4>(c, &g, plan->strip_grid);
     else if (a->kv.d <= 128)
-        launch<8>(c, &g, plan->n_strips);
+        launch<8>(c, &g, plan->strip_grid);
     else
-        launch<16>(c, &g, plan->n_strips);
+        launch<16>(c, &g, plan->strip_grid);
     if (plan->n_slots)
         LAUNCH(c, merge_parts, dim3((unsigned)(plan->n_rows * plan->n_heads)), 64, 0, g);
 }
