@@ -18,7 +18,12 @@
 #define ASAN 0
 #endif
 
-static void die(const char *what)
+void emu_fly(const void *from, size_t bytes); /* pinned.cc */
+void emu_land(void);
+void permute(unsigned *p, unsigned n); /* order.cc */
+void die(const char *what);
+
+void die(const char *what)
 {
     fprintf(stderr, "cuda-emu: %s\n", what);
     abort();
@@ -312,29 +317,6 @@ static void run_fiber(fiber *f)
 #endif
 }
 
-/* ---- orders ---- */
-
-static unsigned order;
-static uint64_t order_state;
-
-void emu_order(unsigned o)
-{
-    order = o;
-    order_state = o;
-}
-
-static void permute(unsigned *p, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        p[i] = order == 1 ? n - 1 - i : i;
-    for (unsigned i = n; order > 1 && i > 1; i--) {
-        order_state = order_state * 6364136223846793005u + 1442695040888963407u;
-        unsigned k = (unsigned)((order_state >> 33) % i), t = p[i - 1];
-        p[i - 1] = p[k];
-        p[k] = t;
-    }
-}
-
 /* ---- a block ---- */
 
 static unsigned flat(dim3 i, dim3 n)
@@ -613,110 +595,11 @@ cudaError_t cudaStreamDestroy(cudaStream_t)
     return cudaSuccess;
 }
 
-/* Copies from pinned memory may be read by the device until something later was waited for: what
- * they read is kept, and compared then. */
-struct emu_flight {
-    const char *from;
-    char *read;
-    size_t bytes;
-    unsigned long long at;
-    emu_flight *next;
-};
-struct emu_event {
-    unsigned long long at; /* copies before it */
-};
-static emu_flight *flights;
-static unsigned long long copies;
-static struct {
-    char *p;
-    size_t bytes;
-} pinned[REGIONS];
-
-static bool is_pinned(const char *p, size_t bytes)
-{
-    for (auto &r : pinned)
-        if (r.p && p >= r.p && p + bytes <= r.p + r.bytes)
-            return true;
-    return false;
-}
-
-static void fly(const void *from, size_t bytes)
-{
-    emu_flight *f = (emu_flight *)malloc(sizeof *f);
-    const char *at = (const char *)from;
-    if (!is_pinned(at, bytes))
-        die("a copy from memory of the host that is not pinned");
-    *f = {at, (char *)malloc(bytes), bytes, ++copies, flights};
-    memcpy(f->read, from, bytes);
-    flights = f;
-}
-
-static void land(unsigned long long until)
-{
-    for (emu_flight **f = &flights; *f;) {
-        emu_flight *x = *f;
-        if (x->at > until) {
-            f = &x->next;
-            continue;
-        }
-        if (memcmp(x->read, x->from, x->bytes) != 0)
-            die("pinned memory changed before the device had read it");
-        *f = x->next;
-        free(x->read);
-        free(x);
-    }
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
-{
-    *e = (emu_event *)calloc(1, sizeof **e);
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t e)
-{
-    free(e);
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
-{
-    e->at = copies;
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t e)
-{
-    land(e->at);
-    return cudaSuccess;
-}
-
-cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned)
-{
-    for (auto &r : pinned)
-        if (!r.p) {
-            r = {(char *)malloc(bytes), bytes};
-            *p = r.p;
-            return cudaSuccess;
-        }
-    return cudaErrorMemoryAllocation;
-}
-
-cudaError_t cudaFreeHost(void *p)
-{
-    land(copies);
-    for (auto &r : pinned)
-        if (r.p && r.p == p)
-            r = {NULL, 0};
-    free(p);
-    return cudaSuccess;
-}
-
 cudaError_t cudaStreamSynchronize(cudaStream_t)
 {
     if (capturing)
         die("waiting while a graph is recorded");
-    land(copies);
+    emu_land();
     return cudaSuccess;
 }
 
@@ -743,7 +626,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     if (capturing && kind != cudaMemcpyDeviceToDevice)
         die("a copy from or to the host while a graph is recorded");
     if (kind == cudaMemcpyHostToDevice)
-        fly(from, bytes);
+        emu_fly(from, bytes);
     copying c = {to_open ? to_open : to, from_open ? from_open : from, bytes};
     emu_work(copy, &c, sizeof c);
     return cudaSuccess;
