@@ -99,3 +99,51 @@ head_of() { gcpo-cat --provenance --plain "$1"; }
     [ "$(gcpo-model info --digest "$T/n1")" = "$(gcpo-model info --digest "$T/n2")" ]
     [ "$(gcpo-model info --digest "$T/n1")" != "$(gcpo-model info --digest "$T/m1")" ]
 }
+
+# killed_at PART PROGRAM ARG...: the program, killed as soon as PART is a folder or has bytes
+killed_at() {
+    local part=$1 pid
+    shift
+    "$@" 3>&- &
+    pid=$!
+    for _ in $(seq 1000); do
+        if [ -d "$part" ] || [ -s "$part" ]; then break; fi
+        kill -0 $pid 2> /dev/null || break
+        sleep 0.01
+    done
+    kill -KILL $pid 2> /dev/null || true
+    wait $pid 2> /dev/null || true
+}
+
+@test "a rollout and an update that were killed go on to the same bytes" {
+    need_gpu
+    for i in 1 2 3 4 5 6; do printf '{"id":"k%d","prompt":"What is %d+7?","answer":"9"}\n' "$i" "$i"; done > "$T/prompts"
+    set -- --device cuda -m "$M" -n 2 --max-tokens 16 -s 5 --batch 2
+    "$GPU/gcpo-rollout" "$@" -o "$T/want" "$T/prompts"
+    killed_at "$T/.out.part" "$GPU/gcpo-rollout" "$@" -o "$T/out" "$T/prompts"
+    [ -s "$T/.out.part" ] || [ -s "$T/out" ]
+    run -0 "$GPU/gcpo-rollout" "$@" -o "$T/out" "$T/prompts"
+    cmp "$T/want" "$T/out"
+    head -c $(($(stat -c %s "$T/want") * 2 / 3)) "$T/want" > "$T/.cut.part" # killed in its fifth group
+    "$GPU/gcpo-rollout" "$@" -o "$T/cut" "$T/prompts"
+    cmp "$T/want" "$T/cut"
+
+    set -- --device cuda --precision exact -m "$M" --lr 1e-3
+    "$GPU/gcpo-update" "$@" -o "$T/m" --state-out "$T/s" "$W/step"
+    killed_at "$T/.n.part" "$GPU/gcpo-update" "$@" --epochs 500 -o "$T/n" --state-out "$T/t" "$W/step"
+    [ ! -e "$T/n" ]
+    "$GPU/gcpo-update" "$@" -o "$T/n" --state-out "$T/t" "$W/step"
+    diff -r "$T/m" "$T/n"
+    diff -r "$T/s" "$T/t"
+}
+
+@test "long sequences: the GPU's bytes are the CPU's, and the trainer sees what the sampler saw" {
+    need_gpu
+    jq -nc '{id:"long",prompt:"",prompt_tokens:[range(430) | (. * 7 + 3) % 250]}' > "$T/long"
+    set -- --precision exact -m "$M" -n 2 --max-tokens 70 -s 2 --plain
+    "$GPU/gcpo-rollout" --device cuda "$@" "$T/long" > "$T/gpu"
+    gcpo-rollout --device cpu "$@" "$T/long" > "$T/cpu"
+    cmp "$T/gpu" "$T/cpu"
+    "$GPU/gcpo-score" --device cuda --precision exact -m "$M" --plain --as ref_logprobs "$T/gpu" |
+        jq -e '.responses | all(.logprobs == .ref_logprobs)'
+}

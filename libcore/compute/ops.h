@@ -384,6 +384,13 @@ struct ops {
     /* Sum of x[i] y[i] in double, in an order that depends on n only. */
     double (*dot)(struct backend *b, const float *x, const float *y, size_t n);
 
+    /* -- steps -- */
+    /* NULL on devices that gain nothing.  Between begin and end only embed(), linear(), norm(),
+     * rope(), swiglu(), kv_write() and attention() are called, and they may be done, in order, by
+     * the end: what they point to stays until then.  The same calls again may cost less. */
+    void (*step_begin)(struct backend *b);
+    void (*step_end)(struct backend *b);
+
     /* -- measuring -- */
     /* Operations per second of the product's instruction on all threads at once, measured in some
      * milliseconds: the limit that shares of peak refer to.  0: not known. */

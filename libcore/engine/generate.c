@@ -176,11 +176,16 @@ static bool check_request(struct job *j, const struct gen_request *r)
     return check_ids(&j->g->c.info, r->prompt, r->n_prompt, "prompt", j->e);
 }
 
+static bool wants_requests(const struct job *j)
+{
+    return !j->exhausted && j->n_line < j->batch - j->n_active &&
+           (!j->groups || j->n_outstanding < WINDOW * j->batch);
+}
+
 /* Reads requests until the free places can be filled. */
 static bool pull(struct job *j)
 {
-    while (!j->exhausted && j->n_line < j->batch - j->n_active &&
-           (!j->groups || j->n_outstanding < WINDOW * j->batch)) {
+    while (wants_requests(j)) {
         struct gen_request r = {.n_samples = 1};
         if (!j->c->next(j->c->arg, &r, j->e)) {
             j->exhausted = true;
@@ -425,7 +430,13 @@ static void make_room(struct job *j)
     }
 }
 
-static void step(struct job *j)
+static bool deliver_meanwhile(void *arg)
+{
+    return deliver(arg);
+}
+
+/* What was finished by the step before is handed over while a device of its own works on this one. */
+static bool step(struct job *j)
 {
     struct runner *r = j->r;
     size_t n = j->n_active;
@@ -436,29 +447,33 @@ static void step(struct job *j)
         j->rows[i] = row_for(j, s);
         j->stats.flops += runner_row_flops(&j->g->model, (double)(g->r.n_prompt + s->n));
     }
-    runner_step(r, j->rows, j->draws);
+    if (!runner_step(r, j->rows, j->draws, deliver_meanwhile, j))
+        return false;
     for (size_t i = 0; i < n; i++)
         append(j, j->active[i], j->draws[i]);
     j->stats.flops += (double)n * runner_head_flops(&j->g->model);
     j->stats.steps++;
     sweep_active(j);
+    return true;
 }
 
 static bool run(struct job *j)
 {
     for (;;) {
+        /* Who sends requests may wait for what is done. */
+        if (wants_requests(j) && !deliver(j))
+            return false;
         if (!pull(j))
             return false;
         admit(j);
-        if (!deliver(j))
-            return false;
         make_room(j);
         if (j->n_active) {
-            step(j);
+            if (!step(j))
+                return false;
             if (j->c->tick)
                 j->c->tick(j->c->arg, &j->stats);
-            if (!deliver(j))
-                return false;
+        } else if (!deliver(j)) {
+            return false;
         } else if (!j->groups && j->exhausted) {
             return true;
         }

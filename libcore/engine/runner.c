@@ -186,11 +186,16 @@ static struct pass pass_of(const struct runner *r, struct backend *b, const stru
 
 static void through_layers(const struct pass *p, const struct layer_rows *r)
 {
+    const struct ops *op = p->b->op;
+    if (op->step_begin)
+        op->step_begin(p->b);
     forward_embed(p, r->x);
     for (int i = 0; i < p->model->config->n_layers; i++) {
         forward_attention(p, i, (size_t)i, r);
         forward_mlp(p, i, r);
     }
+    if (op->step_end)
+        op->step_end(p->b);
 }
 
 void runner_run(struct runner *r)
@@ -208,11 +213,21 @@ struct step {
     const struct sample_row *rows;
     struct sample_out *out;
     size_t n_parts;
+    meanwhile_fn *meanwhile; /* NULL once it was called */
+    void *arg;
+    bool failed;
 };
+
+static void call_meanwhile(struct step *s)
+{
+    if (s->meanwhile)
+        s->failed = !s->meanwhile(s->arg);
+    s->meanwhile = NULL;
+}
 
 static void step_part(struct backend *b, size_t part, void *arg)
 {
-    const struct step *s = arg;
+    struct step *s = arg;
     struct runner *r = s->r;
     const struct model *m = r->model;
     size_t v = (size_t)m->config->vocab, most = r->logit_rows / s->n_parts;
@@ -230,26 +245,34 @@ static void step_part(struct backend *b, size_t part, void *arg)
         n = end - i < most ? end - i : most;
         b->op->linear(
             b, &(struct linear){.w = m->head, .m = n, .x = rows_from(r->ends, i), .y = logits});
+        if (s->n_parts == 1)
+            call_meanwhile(s); /* a device of its own still works on the logits */
+        if (s->failed)
+            return;
         b->op->sample(
             b, &(struct sample){
                    .m = n, .v = v, .logits = logits, .rows = s->rows + i, .out = s->out + i});
     }
 }
 
-void runner_step(struct runner *r, const struct sample_row *rows, struct sample_out *out)
+bool runner_step(struct runner *r, const struct sample_row *rows, struct sample_out *out,
+                 meanwhile_fn *meanwhile, void *arg)
 {
     struct backend *b = r->model->b;
-    struct step s = {r, rows, out, r->m / LANE_ROWS};
+    size_t n = r->m / LANE_ROWS;
+    n = n < r->n_lanes ? n : r->n_lanes;
+    n = n < r->logit_rows ? n : r->logit_rows;
+    struct step s = {
+        .r = r, .rows = rows, .out = out, .n_parts = n ? n : 1, .meanwhile = meanwhile, .arg = arg};
     ASSERT(r->n_seqs == r->m);
-    if (s.n_parts > r->n_lanes)
-        s.n_parts = r->n_lanes;
-    if (s.n_parts > r->logit_rows)
-        s.n_parts = r->logit_rows;
-    if (s.n_parts == 0)
-        s.n_parts = 1;
-    upload_rows(r);
-    b->op->run_lanes(b, s.n_parts, step_part, &s);
+    if (s.n_parts > 1)
+        call_meanwhile(&s);
+    if (!s.failed) {
+        upload_rows(r);
+        b->op->run_lanes(b, s.n_parts, step_part, &s);
+    }
     r->m = r->n_seqs = 0;
+    return !s.failed;
 }
 
 void runner_ends(struct runner *r, const int32_t *index, size_t n)

@@ -43,8 +43,11 @@ size_t runner_add(struct runner *r, const struct page_run *shared, size_t n_shar
 void runner_run(struct runner *r);
 
 /* A decode step: each row of the batch is a sequence of its own.  Through the model, to the head,
- * and a token is drawn for each. */
-void runner_step(struct runner *r, const struct sample_row *rows, struct sample_out *out);
+ * and a token is drawn for each.  meanwhile(arg) is called once, while a device of its own works;
+ * false, as then is the step, if it fails. */
+typedef bool meanwhile_fn(void *arg);
+bool runner_step(struct runner *r, const struct sample_row *rows, struct sample_out *out,
+                 meanwhile_fn *meanwhile, void *arg);
 
 /* The final norm of rows index[0..n) of the last batch, in r->ends. */
 void runner_ends(struct runner *r, const int32_t *index, size_t n);

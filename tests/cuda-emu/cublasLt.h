@@ -35,9 +35,13 @@ struct emu_layout {
 };
 typedef emu_desc *cublasLtMatmulDesc_t;
 typedef emu_layout *cublasLtMatrixLayout_t;
-typedef struct emu_preference *cublasLtMatmulPreference_t;
+struct emu_preference {
+    uint64_t workspace;
+    uint32_t schemes, alignment[4];
+};
+typedef emu_preference *cublasLtMatmulPreference_t;
 struct cublasLtMatmulAlgo_t {
-    int id;
+    uint32_t alignment[4];
 };
 struct cublasLtMatmulHeuristicResult_t {
     cublasLtMatmulAlgo_t algo;

@@ -7,10 +7,16 @@ void emu_work(void (*fn)(void *), void *arg, size_t bytes);
 void emu_open(bool open); /* the device's memory */
 
 static bool refusing;
+static unsigned long long refused;
 
 void emu_lt_refuse(bool refuse)
 {
     refusing = refuse;
+}
+
+unsigned long long emu_lt_refused(void)
+{
+    return refused;
 }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *h)
@@ -64,36 +70,55 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t l)
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *p)
 {
-    *p = NULL;
+    *p = (emu_preference *)calloc(1, sizeof **p);
+    for (uint32_t &a : (*p)->alignment)
+        a = 256;
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t)
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t p)
 {
+    free(p);
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
-                                                    cublasLtMatmulPreferenceAttributes_t,
-                                                    const void *, size_t)
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p,
+                                                    cublasLtMatmulPreferenceAttributes_t a,
+                                                    const void *v, size_t bytes)
 {
+    void *to = a == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES     ? (void *)&p->workspace
+               : a == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK ? (void *)&p->schemes
+                                                                 : (void *)&p->alignment[a - 5];
+    if (bytes !=
+        (a == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES ? sizeof p->workspace : sizeof p->schemes))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    memcpy(to, v, bytes);
     return CUBLAS_STATUS_SUCCESS;
+}
+
+/* Tensor cores take bf16 in pieces of 16 bytes. */
+static bool aligned(const emu_layout *l, uint32_t alignment)
+{
+    return l->type != CUDA_R_16BF || (l->ld % 8 == 0 && alignment >= 16);
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t d,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t out,
-                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulPreference_t p, int,
                                               cublasLtMatmulHeuristicResult_t *r, int *n)
 {
     uint64_t m = d->a == CUBLAS_OP_N ? a->rows : a->cols;
     uint64_t k = d->a == CUBLAS_OP_N ? a->cols : a->rows;
     uint64_t k2 = d->b == CUBLAS_OP_N ? b->rows : b->cols;
     uint64_t cols = d->b == CUBLAS_OP_N ? b->cols : b->rows;
-    bool fits = k == k2 && out->rows == m && out->cols == cols && c->rows == m && c->cols == cols;
+    bool fits = k == k2 && out->rows == m && out->cols == cols && c->rows == m && c->cols == cols &&
+                aligned(a, p->alignment[0]) && aligned(b, p->alignment[1]);
     *n = fits && !refusing;
+    refused += !*n;
+    memset(r, 0, sizeof *r);
     r->state = CUBLAS_STATUS_SUCCESS;
-    r->workspaceSize = 0;
+    memcpy(r->algo.alignment, p->alignment, sizeof p->alignment);
     return *n ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
 }
 
@@ -146,12 +171,17 @@ static void multiply(void *arg)
     emu_open(false);
 }
 
+/* The operands are aligned as was promised when the algorithm was chosen. */
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *, const void *a,
                               cublasLtMatrixLayout_t la, const void *b, cublasLtMatrixLayout_t lb,
                               const void *beta, const void *c, cublasLtMatrixLayout_t lc, void *out,
-                              cublasLtMatrixLayout_t lout, const cublasLtMatmulAlgo_t *, void *,
+                              cublasLtMatrixLayout_t lout, const cublasLtMatmulAlgo_t *algo, void *,
                               size_t, cudaStream_t)
 {
+    const void *const operands[4] = {a, b, c, out};
+    for (int i = 0; i < 4; i++)
+        if ((uintptr_t)operands[i] % algo->alignment[i] != 0)
+            return CUBLAS_STATUS_NOT_SUPPORTED;
     product x = {
         *d, *la, *lb, *lc, *lout, a, b, (const float *)c, (float *)out, *(const float *)beta};
     emu_work(multiply, &x, sizeof x);

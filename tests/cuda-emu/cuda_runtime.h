@@ -76,6 +76,15 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t s);
 cudaError_t cudaStreamSynchronize(cudaStream_t s);
 
+typedef struct emu_event *cudaEvent_t;
+enum { cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t e);
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s);
+cudaError_t cudaEventSynchronize(cudaEvent_t e);
+cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned flags);
+cudaError_t cudaFreeHost(void *p);
+
 enum cudaMemcpyKind {
     cudaMemcpyHostToDevice = 1,
     cudaMemcpyDeviceToHost,
@@ -119,6 +128,8 @@ void emu_launch_fn(const void *kernel, dim3 grid, dim3 block, size_t shared, F f
     emu_launch(kernel, grid, block, shared, emu_body<F>, &f, sizeof f);
 }
 
+void emu_idle(bool idle); /* no launch is out of turn */
+
 /* The captured arguments are evaluated once, at the launch. */
 template <typename... P, typename... A>
 void emu_call(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A... args)
@@ -127,7 +138,7 @@ void emu_call(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A... a
 }
 
 #define LAUNCH(c, kernel, grid, block, shared, ...)                                                \
-    ((void)(c), emu_call(kernel, dim3(grid), dim3(block), shared, __VA_ARGS__))
+    (emu_idle(!(c)->collecting), emu_call(kernel, dim3(grid), dim3(block), shared, __VA_ARGS__))
 
 /* What a kernel calls its dynamic shared memory. */
 void *emu_shared(void);
@@ -164,5 +175,12 @@ void emu_pool_used(void *p, size_t bytes, size_t room);
 void emu_pool_free(void *p, size_t room);
 #define POOL_USED(p, bytes, room) emu_pool_used(p, bytes, room)
 #define POOL_FREE(p, room)        emu_pool_free(p, room)
+
+/* What was not written is NaN. */
+void emu_scratch(void *p, size_t bytes);
+#define SCRATCH_TAKEN(p, bytes) emu_scratch(p, bytes)
+
+/* Small, so that small matrices take several. */
+#define LINEAR_SLAB (16 << 10)
 
 #endif

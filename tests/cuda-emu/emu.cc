@@ -18,7 +18,12 @@
 #define ASAN 0
 #endif
 
-static void die(const char *what)
+void emu_fly(const void *from, size_t bytes); /* pinned.cc */
+void emu_land(void);
+void permute(unsigned *p, unsigned n); /* order.cc */
+void die(const char *what);
+
+void die(const char *what)
 {
     fprintf(stderr, "cuda-emu: %s\n", what);
     abort();
@@ -140,9 +145,25 @@ void emu_pool_free(void *p, size_t room)
 #endif
 }
 
+enum { FIRST = 64 << 10 }; /* of large pieces, for speed */
+
+void emu_scratch(void *p, size_t bytes)
+{
+    char *at = opened(p, bytes);
+    if (!at)
+        die("scratch that is not the device's");
+    memset(at, 0xff, bytes < FIRST ? bytes : (size_t)FIRST);
+}
+
 /* ---- devices ---- */
 
 static bool hidden = getenv("CUDA_EMU_NONE") != NULL;
+static size_t shared_most = 160 << 10;
+
+void emu_shared_most(size_t bytes)
+{
+    shared_most = bytes;
+}
 
 void emu_hide_devices(bool hide)
 {
@@ -176,7 +197,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
 {
     if (device != 0)
         return cudaErrorInvalidValue;
-    *p = {"emulated", total_memory(), 8, 0, 4, 160 << 10};
+    *p = {"emulated", total_memory(), 8, 0, 4, shared_most};
     return cudaSuccess;
 }
 
@@ -296,29 +317,6 @@ static void run_fiber(fiber *f)
 #endif
 }
 
-/* ---- orders ---- */
-
-static unsigned order;
-static uint64_t order_state;
-
-void emu_order(unsigned o)
-{
-    order = o;
-    order_state = o;
-}
-
-static void permute(unsigned *p, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        p[i] = order == 1 ? n - 1 - i : i;
-    for (unsigned i = n; order > 1 && i > 1; i--) {
-        order_state = order_state * 6364136223846793005u + 1442695040888963407u;
-        unsigned k = (unsigned)((order_state >> 33) % i), t = p[i - 1];
-        p[i - 1] = p[k];
-        p[k] = t;
-    }
-}
-
 /* ---- a block ---- */
 
 static unsigned flat(dim3 i, dim3 n)
@@ -397,7 +395,7 @@ static struct {
 
 cudaError_t emu_shared_limit(const void *kernel, int bytes)
 {
-    if (bytes > 160 << 10)
+    if ((size_t)bytes > shared_most)
         return cudaErrorInvalidValue;
     for (auto &l : limits)
         if (!l.kernel || l.kernel == kernel) {
@@ -445,7 +443,8 @@ static void run_kernel(const emu_node *k)
     }
     size_t threads = (size_t)k->block.x * k->block.y * k->block.z;
     size_t blocks = (size_t)k->grid.x * k->grid.y * k->grid.z;
-    if (!threads || threads > FIBERS || !blocks || k->grid.y > 65535 || k->grid.z > 65535)
+    if (!threads || threads > FIBERS || !blocks || k->grid.x > 0x7fffffff || k->grid.y > 65535 ||
+        k->grid.z > 65535)
         die("a launch of no or too many threads");
     if (k->shared > shared_limit(k->kernel))
         die("a kernel asks for more shared memory than it may");
@@ -505,13 +504,34 @@ void emu_work(void (*fn)(void *), void *arg, size_t bytes)
     emu_launch(NULL, dim3(), dim3(), 0, fn, arg, bytes);
 }
 
+void emu_idle(bool idle)
+{
+    if (!idle)
+        die("a launch before those of the step that was begun");
+}
+
 unsigned long long emu_launches(void)
 {
     return launches;
 }
 
+static unsigned long long graphs_launched;
+static int refused_at;
+
+unsigned long long emu_graphs(void)
+{
+    return graphs_launched;
+}
+
+void emu_refuse_graphs(int at)
+{
+    refused_at = at;
+}
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode)
 {
+    if (refused_at == 1)
+        return cudaErrorInvalidValue;
     capturing = (emu_graph *)malloc(sizeof *capturing);
     *capturing = {NULL, &capturing->first};
     return cudaSuccess;
@@ -521,11 +541,17 @@ cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *g)
 {
     *g = capturing;
     capturing = NULL;
-    return cudaSuccess;
+    if (refused_at != 2)
+        return cudaSuccess;
+    cudaGraphDestroy(*g);
+    *g = NULL;
+    return cudaErrorInvalidValue;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
 {
+    if (refused_at == 3)
+        return cudaErrorMemoryAllocation;
     *x = (emu_graph *)malloc(sizeof **x);
     **x = *g;
     g->first = NULL;
@@ -536,6 +562,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t)
 {
     for (emu_node *k = x->first; k; k = k->next)
         run_kernel(k);
+    graphs_launched++;
     return cudaSuccess;
 }
 
@@ -572,6 +599,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t)
 {
     if (capturing)
         die("waiting while a graph is recorded");
+    emu_land();
     return cudaSuccess;
 }
 
@@ -597,6 +625,8 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
         die("a copy from or to memory that is not what it is said to be");
     if (capturing && kind != cudaMemcpyDeviceToDevice)
         die("a copy from or to the host while a graph is recorded");
+    if (kind == cudaMemcpyHostToDevice)
+        emu_fly(from, bytes);
     copying c = {to_open ? to_open : to, from_open ? from_open : from, bytes};
     emu_work(copy, &c, sizeof c);
     return cudaSuccess;

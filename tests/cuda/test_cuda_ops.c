@@ -189,6 +189,144 @@ static void shapes_that_the_library_refuses(void)
     emu_lt_refuse(false);
 }
 
+/* Views go in slabs, whose columns are where tensor cores can take them. */
+static void slabs_suit_the_library(void)
+{
+    unsigned long long before = emu_lt_refused();
+    struct backend *cuda = open_or_die("cuda", PRECISION_BF16);
+    static const struct op_case views[] = {{"linear", case_linear, {9, 520, 100, 2}, 0},
+                                           {"linear", case_linear_backward, {9, 300, 90, 2}, 0}};
+    for (size_t i = 0; i < 2; i++) {
+        struct run r;
+        run_case(&r, cuda, &views[i]);
+        free(r.out);
+    }
+    backend_close(cuda);
+    CHECK_INT(emu_lt_refused(), before);
+}
+
+/* Much more than is pinned, in pieces whose memory is used again at once. */
+static void uploads_keep_what_they_were_given(void)
+{
+    enum { N = 100 * 1000 / 4, PIECES = 300 };
+    struct run r = {.b = open_or_die("cuda", PRECISION_EXACT)};
+    int32_t *p = run_alloc(&r, (size_t)N * PIECES * sizeof *p);
+    int32_t *host = xcalloc(N, sizeof *host), *seen = xcalloc((size_t)N * PIECES, sizeof *seen);
+    for (int32_t i = 0; i < PIECES; i++) {
+        for (int32_t k = 0; k < N; k++)
+            host[k] = i * N + k;
+        r.b->op->upload(r.b, p + (size_t)i * N, host, N * sizeof *host);
+    }
+    r.b->op->download(r.b, seen, p, (size_t)N * PIECES * sizeof *seen);
+    bool same = true;
+    for (int32_t i = 0; i < N * PIECES; i++)
+        same = same && seen[i] == i;
+    CHECK(same);
+    free(host);
+    free(seen);
+    r.b->op->free(r.b, p);
+    backend_close(r.b);
+}
+
+/* ---- steps ---- */
+
+/* Decode steps, keys growing: what each gave.  shape: sequences, weights, steps */
+static void decode_steps(struct run *r, const size_t *s)
+{
+    static const size_t shape[] = {6, 2, 16, 130, 7, 1};
+    struct batch t;
+    size_t rows = s[0], kv_width = shape[1] * shape[2], q_width = shape[0] * shape[2];
+    size_t weight[4] = {rows, q_width, kv_width, s[1]};
+    case_batch(&t, shape);
+    struct caches c = open_caches(r, shape, &t);
+    struct weight *w = case_weight(r, weight);
+    struct rows x = random_rows(r, rows, kv_width, 1), q = random_rows(r, rows, q_width, 1);
+    struct attn_seq seqs[32];
+    for (size_t step = 0; step < s[2]; step++) {
+        for (size_t i = 0; i < rows; i++) {
+            seqs[i] = t.seqs[1 + i];
+            seqs[i].row = i, seqs[i].n_rows = 1;
+            seqs[i].n_keys = step + 1 < seqs[i].n_keys ? step + 1 : seqs[i].n_keys;
+        }
+        float *host = xcalloc(kv_width, sizeof *host);
+        for (size_t i = 0; i < kv_width; i++)
+            host[i] = (float)run_uniform(r);
+        for (size_t i = 0; i < rows; i++)
+            r->b->op->upload(r->b, x.p + i * x.stride, host, kv_width * sizeof *host);
+        free(host);
+        r->b->op->plan_set(r->b, c.plan, seqs, rows);
+        if (r->b->op->step_begin)
+            r->b->op->step_begin(r->b);
+        for (size_t layer = 0; layer < 2; layer++) {
+            r->b->op->linear(r->b, &(struct linear){.w = w, .m = rows, .x = x, .y = q});
+            r->b->op->kv_write(r->b, &(struct kv_write){c.kv, layer, c.plan, x, x});
+            r->b->op->attention(
+                r->b,
+                &(struct attention){
+                    .kv = c.kv, .layer = layer, .plan = c.plan, .q = q, .out = q, .scale = 0.2f});
+        }
+        if (r->b->op->step_end)
+            r->b->op->step_end(r->b);
+        emit_rows(r, q, rows, q_width);
+    }
+    r->b->op->weight_free(r->b, w);
+    close_caches(r, &c);
+}
+
+/* Runs them on a device of their own; returns the graphs that were launched. */
+static unsigned long long steps_on(const char *device, enum precision precision,
+                                   const struct op_case *c, struct run *r)
+{
+    struct backend *b = open_or_die(device, precision);
+    unsigned long long before = emu_graphs();
+    run_case(r, b, c);
+    backend_close(b);
+    return emu_graphs() - before;
+}
+
+static void steps_of(const struct op_case *c, enum precision precision, unsigned long long least)
+{
+    struct run plain, graphs;
+    CHECK(steps_on("cuda", precision, c, &graphs) >= least);
+    for (int at = 1; at <= 3; at++) { /* wherever they are refused */
+        emu_refuse_graphs(at);
+        CHECK_INT(steps_on("cuda", precision, c, &plain), 0);
+        compare_bits(c, &graphs, &plain, "graphs and plain launches");
+        free(plain.out);
+    }
+    emu_refuse_graphs(0);
+    if (precision == PRECISION_EXACT) {
+        steps_on("cpu", precision, c, &plain);
+        compare_bits(c, &graphs, &plain, "graphs and the CPU");
+        free(plain.out);
+    }
+    free(graphs.out);
+}
+
+static void repeated_steps_are_graphs(void)
+{
+    static const struct op_case few = {"steps", decode_steps, {6, 0, 12}, 0};
+    static const struct op_case views = {"steps", decode_steps, {3, 2, 9}, 0};
+    steps_of(&few, PRECISION_EXACT, 10);
+    steps_of(&few, PRECISION_BF16, 10);
+    steps_of(&views, PRECISION_BF16, 7);
+}
+
+static void heads_too_large_for_the_device(void)
+{
+    struct err e = ERR_NONE;
+    emu_shared_most(100 << 10); /* as on sm_86 and sm_89 */
+    struct backend *b = backend_open(&(struct backend_options){.device = "cuda"}, &e);
+    struct op_limits l = {.rows = 4, .width = 512, .n_heads = 2, .n_kv_heads = 1, .head_dim = 128};
+    CHECK(b && b->op->reserve(b, &l, &e));
+    l.train = true;
+    CHECK(!b->op->reserve(b, &l, &e));
+    CHECK_INT(e.status, ERR_DEVICE);
+    CHECK(strstr(e.text, "heads of 128 (113 KiB are needed, 100 can be had)"));
+    backend_close(b);
+    emu_shared_most(160 << 10);
+}
+
 static void nothing_without_a_device(void)
 {
     struct err e = ERR_NONE;
@@ -214,6 +352,10 @@ int main(void)
         {"f32 is near ref", f32_is_near_ref},
 #ifndef GCPO_REAL_GPU
         {"products that the library refuses go through chains", shapes_that_the_library_refuses},
+        {"views in slabs suit the library", slabs_suit_the_library},
+        {"uploads keep what they were given", uploads_keep_what_they_were_given},
+        {"repeated steps are graphs, with the same bits", repeated_steps_are_graphs},
+        {"a block's memory is too small for the heads", heads_too_large_for_the_device},
         {"without a GPU auto is the CPU, and cuda is refused", nothing_without_a_device},
 #endif
     };

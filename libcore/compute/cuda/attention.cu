@@ -19,11 +19,17 @@ static struct attn_args args_of(const struct kv *kv, size_t layer, const struct 
 size_t attention_scratch(const struct cuda *c, const struct op_limits *l)
 {
     size_t sums = l->train ? l->rows * l->n_heads * sizeof(float) : 0;
-    size_t most = STRIP_SLOTS;
-    size_t slots = l->rows * STRIP_PARTS < most ? l->rows * STRIP_PARTS : most;
-    if (c->b.precision != PRECISION_BF16)
-        slots = 0;
+    size_t slots = c->b.precision == PRECISION_BF16 ? strip_slots(l->rows) : 0;
     return sums + slots * l->n_heads * (l->head_dim + 2) * sizeof(float) + 1024;
+}
+
+size_t attention_shared(const struct cuda *c, const struct op_limits *l)
+{
+    size_t d = l->head_dim;
+    bool tensor = c->b.precision == PRECISION_BF16;
+    size_t forward = tensor ? attention_mma_shared(d) : attention_exact_shared(d);
+    size_t backward = tensor ? attention_grad_mma_shared(d) : attention_grad_exact_shared(d);
+    return l->train && backward > forward ? backward : forward;
 }
 
 void cuda_attention(struct backend *b, const struct attention *a)

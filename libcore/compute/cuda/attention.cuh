@@ -9,7 +9,15 @@ enum {
     STRIP_ROWS = 64,    /* of a tile of tensor cores */
     STRIP_PARTS = 8,    /* partial results of a row, at most */
     STRIP_SLOTS = 8192, /* partial results of all rows, at most */
+    STRIP_PAD = 64,     /* strips are launched in multiples of this */
 };
+
+/* Places for the partial results of so many rows. */
+static inline size_t strip_slots(size_t rows)
+{
+    size_t most = STRIP_SLOTS;
+    return rows * STRIP_PARTS < most ? rows * STRIP_PARTS : most;
+}
 
 /* Where a page's keys of a head begin, in elements; its values follow. */
 __host__ __device__ __forceinline__ size_t kv_place(const struct kv *kv, size_t layer, size_t page,

@@ -18,7 +18,7 @@ struct tile {
     int *n; /* keys of the block that a row sees */
 };
 
-static size_t tile_bytes(size_t d)
+size_t attention_exact_shared(size_t d)
 {
     return (ROWS * d + OPS_KV_BLOCK * (d + 1) + ROWS * OPS_KV_BLOCK + 4 * ROWS) * sizeof(float);
 }
@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(EXACT_THREADS)
 template <int DIMS>
 static void launch(struct cuda *c, const struct attn_args *a, const struct item *items, size_t n)
 {
-    size_t bytes = tile_bytes(a->kv.d);
+    size_t bytes = attention_exact_shared(a->kv.d);
     void (*kernel)(struct attn_args, const struct item *) = attend<DIMS>;
     cuda_allow_shared(c, kernel, bytes);
     LAUNCH(c, kernel, dim3((unsigned)n, exact_grid_y(a)), EXACT_THREADS, bytes, *a, items);

@@ -10,6 +10,7 @@ enum {
     EXACT_PER = EXACT_ROWS * OPS_KV_BLOCK / EXACT_THREADS, /* rows of a thread: 8 */
 };
 
+size_t attention_exact_shared(size_t d);
 void attention_exact(struct cuda *c, const struct attn_args *a, const struct item *items, size_t n);
 
 /* Heads of a group that is larger than a tile go in parts. */

@@ -117,7 +117,7 @@ static size_t queries_bytes(size_t d)
 }
 
 template <int DIMS>
-__global__ void __launch_bounds__(EXACT_THREADS)
+__global__ void __launch_bounds__(EXACT_THREADS, DIMS > 2 ? 2 : 4)
     grad_queries(struct grad_args g, const struct item *items)
 {
     SHARED(float, q);
@@ -174,6 +174,12 @@ __global__ void __launch_bounds__(EXACT_THREADS)
 }
 
 /* ---- launching ---- */
+
+size_t attention_grad_exact_shared(size_t d)
+{
+    size_t keys = d <= 128 ? keys_bytes<32>(d) : keys_bytes<8>(d), queries = queries_bytes(d);
+    return keys > queries ? keys : queries;
+}
 
 template <int DIMS, int T>
 static void launch(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan)

@@ -13,6 +13,8 @@ struct grad_args {
     const struct sharers *sharers;
 };
 
+size_t attention_grad_exact_shared(size_t d);
+size_t attention_grad_mma_shared(size_t d);
 void attention_grad_exact(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan);
 void attention_grad_mma(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan);
 

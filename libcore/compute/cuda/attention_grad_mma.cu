@@ -157,7 +157,9 @@ static size_t queries_bytes(size_t d)
 }
 
 template <int DT>
-__global__ void __launch_bounds__(MMA_THREADS)
+__global__ void __launch_bounds__(MMA_THREADS, DT > 8   ? 1
+                                               : DT > 4 ? 3
+                                                        : 4)
     grad_queries_mma(struct grad_args g, const struct item *items)
 {
     SHARED(uint16_t, q);
@@ -252,6 +254,12 @@ __global__ void __launch_bounds__(MMA_THREADS)
 }
 
 /* ---- launching ---- */
+
+size_t attention_grad_mma_shared(size_t d)
+{
+    size_t keys = keys_bytes(d), queries = queries_bytes(d);
+    return keys > queries ? keys : queries;
+}
 
 template <int DT_KEYS, int DT>
 static void launch(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan)

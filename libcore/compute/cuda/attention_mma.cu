@@ -35,6 +35,7 @@ __device__ __forceinline__ struct lane_rows lane_rows_of(const struct attn_args 
     int lane = (int)threadIdx.x % WARP, warp = (int)threadIdx.x / WARP;
     int rows = heads * (s.n_seqs > 1 ? s.n_seqs : s.n_rows);
     (void)kv_head;
+#pragma unroll
     for (int h = 0; h < 2; h++) {
         int i = warp * 16 + lane / 4 + 8 * h;
         r.there[h] = i < rows;
@@ -97,6 +98,7 @@ __device__ __forceinline__ void softmax_block(struct lane_rows &r, float (&s)[8]
                                               float scale)
 {
     int column = 2 * ((int)threadIdx.x % 4);
+#pragma unroll
     for (int h = 0; h < 2; h++) {
         int seen = seen_of(k, r.position[h], r.there[h]);
         float top = -HUGE_VALF, sum = 0;
@@ -136,6 +138,7 @@ __device__ __forceinline__ void store_rows(const struct mma_args &g, const struc
                                            const struct lane_rows &r, const float (&out)[2 * DT][4])
 {
     int d = (int)g.a.kv.d, column = 2 * ((int)threadIdx.x % 4);
+#pragma unroll
     for (int h = 0; h < 2; h++) {
         if (!r.there[h])
             continue;
@@ -171,6 +174,8 @@ template <int DT> __global__ void __launch_bounds__(MMA_THREADS) attend_strips(s
     int d = (int)a.kv.d, ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
     uint16_t *keys = q + STRIP_ROWS * ld, *values = keys + OPS_KV_BLOCK * ld;
     struct strip s = g.strips[gridDim.x - 1 - blockIdx.x]; /* the longest are the last */
+    if (s.n_seqs == 0)
+        return;
     int group = (int)a.group, in_parts = (group + STRIP_ROWS - 1) / STRIP_ROWS;
     int each = (group + in_parts - 1) / in_parts, part = (int)blockIdx.y % in_parts;
     int kv_head = (int)blockIdx.y / in_parts, first_head = kv_head * group + part * each;
@@ -261,11 +266,15 @@ __global__ void merge_parts(struct mma_args g)
         g.a.lse[row * g.a.n_heads + head] = (max + log2f(sum)) / LOG2E;
 }
 
+size_t attention_mma_shared(size_t d)
+{
+    return (STRIP_ROWS + 2 * OPS_KV_BLOCK) * (size_t)tile_ld((int)d) * sizeof(uint16_t);
+}
+
 template <int DT> static void launch(struct cuda *c, const struct mma_args *g, size_t n_strips)
 {
     void (*kernel)(struct mma_args) = attend_strips<DT>;
-    size_t bytes = (STRIP_ROWS + 2 * OPS_KV_BLOCK) * (size_t)tile_ld((int)g->a.kv.d) *
-                   sizeof(uint16_t);
+    size_t bytes = attention_mma_shared(g->a.kv.d);
     unsigned heads = (unsigned)(g->a.kv.n_heads * parts(g->a.group, STRIP_ROWS));
     cuda_allow_shared(c, kernel, bytes);
     LAUNCH(c, kernel, dim3((unsigned)n_strips, heads), MMA_THREADS, bytes, *g);
@@ -275,7 +284,7 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
 {
     frame f(c);
     struct mma_args g = {};
-    size_t n = plan->n_slots * plan->n_heads;
+    size_t n = strip_slots(plan->n_rows) * plan->n_heads; /* places are the same in every step */
     g.a = *a;
     g.strips = plan->strips;
     g.row_parts = plan->row_parts;
@@ -283,11 +292,11 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);
     if (a->kv.d <= 64)
-        launch<4>(c, &g, plan->n_strips);
+        launch<4>(c, &g, plan->strip_grid);
     else if (a->kv.d <= 128)
-        launch<8>(c, &g, plan->n_strips);
+        launch<8>(c, &g, plan->strip_grid);
     else
-        launch<16>(c, &g, plan->n_strips);
+        launch<16>(c, &g, plan->strip_grid);
     if (plan->n_slots)
         LAUNCH(c, merge_parts, dim3((unsigned)(plan->n_rows * plan->n_heads)), 64, 0, g);
 }

@@ -10,10 +10,29 @@ enum {
     SLACK = 16 << 20,      /* of the pool: blocks are rounded up */
 };
 
+static thread_local bool later;
+static thread_local cudaError_t first_failure;
+
+void cuda_check_later(void)
+{
+    later = true;
+    first_failure = cudaSuccess;
+}
+
+cudaError_t cuda_checked(void)
+{
+    later = false;
+    return first_failure;
+}
+
 void cuda_check(cudaError_t status, const char *what)
 {
     if (status == cudaSuccess)
         return;
+    if (later) {
+        first_failure = first_failure == cudaSuccess ? status : first_failure;
+        return;
+    }
     struct err e = ERR_NONE;
     err_set(&e, ERR_DEVICE, "the GPU failed at %s: %s", what, cudaGetErrorString(status));
     exit(err_report(&e));
@@ -137,17 +156,39 @@ void cuda_free(struct backend *b, void *p)
         pool_give(&cuda_of(b)->pool, p);
 }
 
-/* The host's memory may be used again at once: what is not pinned is staged by the driver. */
+/* The other half, as soon as the device has read it: an event that was never
+ * recorded is over. */
+static void turn(struct cuda *c)
+{
+    struct ring *r = &c->ring;
+    cuda_check(cudaEventRecord(r->read[r->half], c->stream), "an upload");
+    r->half ^= 1;
+    r->used = 0;
+    cuda_check(cudaEventSynchronize(r->read[r->half]), "waiting for an upload");
+}
+
 void cuda_upload(struct backend *b, void *device, const void *host, size_t bytes)
 {
-    if (bytes)
-        cuda_check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda_of(b)->stream),
+    struct cuda *c = cuda_of(b);
+    struct ring *r = &c->ring;
+    ASSERT(!c->collecting);
+    for (size_t done = 0, n; done < bytes; done += n) {
+        if (r->used == RING_HALF)
+            turn(c);
+        n = bytes - done < RING_HALF - r->used ? bytes - done : RING_HALF - r->used;
+        char *at = r->p + (size_t)r->half * RING_HALF + r->used;
+        memcpy(at, static_cast<const char *>(host) + done, n);
+        cuda_check(cudaMemcpyAsync(static_cast<char *>(device) + done, at, n,
+                                   cudaMemcpyHostToDevice, c->stream),
                    "a copy to the device");
+        r->used = up(r->used + n, 64);
+    }
 }
 
 void cuda_download(struct backend *b, void *host, const void *device, size_t bytes)
 {
     struct cuda *c = cuda_of(b);
+    ASSERT(!c->collecting);
     if (!bytes)
         return;
     cuda_check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, c->stream),
@@ -157,6 +198,7 @@ void cuda_download(struct backend *b, void *host, const void *device, size_t byt
 
 static void cuda_copy(struct backend *b, void *to, const void *from, size_t bytes)
 {
+    ASSERT(!cuda_of(b)->collecting);
     if (bytes)
         cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda_of(b)->stream),
                    "a copy");
@@ -164,6 +206,7 @@ static void cuda_copy(struct backend *b, void *to, const void *from, size_t byte
 
 static void cuda_zero(struct backend *b, void *p, size_t bytes)
 {
+    ASSERT(!cuda_of(b)->collecting);
     if (bytes)
         cuda_check(cudaMemsetAsync(p, 0, bytes, cuda_of(b)->stream), "clearing memory");
 }
@@ -205,7 +248,12 @@ static size_t cuda_reserve_bytes(struct backend *b, const struct op_limits *l)
 static bool cuda_reserve(struct backend *b, const struct op_limits *l, struct err *e)
 {
     struct cuda *c = cuda_of(b);
-    size_t want = scratch_for(c, l);
+    size_t want = scratch_for(c, l), shared = attention_shared(c, l);
+    if (shared > c->shared_limit)
+        return err_set(e, ERR_DEVICE,
+                       "%s gives a block too little shared memory for attention with heads of %zu "
+                       "(%zu KiB are needed, %zu can be had)",
+                       c->name, l->head_dim, parts(shared, 1024), c->shared_limit >> 10);
     if (want <= c->scratch_bytes)
         return true;
     cuda_free(b, c->scratch);
@@ -223,9 +271,14 @@ static void cuda_close(struct backend *b)
     struct cuda *c = cuda_of(b);
     if (c->stream)
         (void)cudaStreamSynchronize(c->stream);
+    cuda_step_close(c);
     cuda_lt_close(c);
     (void)cudaFree(c->pool.memory);
     free(c->pool.blocks);
+    for (int i = 0; i < 2; i++)
+        if (c->ring.read[i])
+            (void)cudaEventDestroy(c->ring.read[i]);
+    (void)cudaFreeHost(c->ring.p);
     if (c->stream)
         (void)cudaStreamDestroy(c->stream);
     free(c);
@@ -253,17 +306,12 @@ static struct ops table(void)
     t.weight_load = cuda_weight_load;
     t.weight_read = cuda_weight_read;
     t.weight_refresh = cuda_weight_refresh;
-    t.linear = cuda_linear;
     t.linear_backward = cuda_linear_backward;
-    t.embed = cuda_embed;
     t.embed_backward = cuda_embed_backward;
     t.gather = cuda_gather;
     t.scatter_add = cuda_scatter_add;
     t.add = cuda_add;
-    t.norm = cuda_norm;
     t.norm_backward = cuda_norm_backward;
-    t.rope = cuda_rope;
-    t.swiglu = cuda_swiglu;
     t.swiglu_backward = cuda_swiglu_backward;
     t.kv_new = cuda_kv_new;
     t.kv_free = cuda_kv_free;
@@ -271,8 +319,6 @@ static struct ops table(void)
     t.plan_new = cuda_plan_new;
     t.plan_free = cuda_plan_free;
     t.plan_set = cuda_plan_set;
-    t.kv_write = cuda_kv_write;
-    t.attention = cuda_attention;
     t.attention_backward = cuda_attention_backward;
     t.head = cuda_head;
     t.head_backward = cuda_head_backward;
@@ -281,6 +327,7 @@ static struct ops table(void)
     t.adamw = cuda_adamw;
     t.dot = cuda_dot;
     t.peak_flops = cuda_peak_flops;
+    cuda_step_table(&t);
     return t;
 }
 
@@ -313,6 +360,20 @@ static bool open_pool(struct cuda *c, const struct backend_options *o, struct er
     return true;
 }
 
+static bool open_ring(struct cuda *c, struct err *e)
+{
+    void *p = NULL;
+    if (cudaHostAlloc(&p, 2 * (size_t)RING_HALF, cudaHostAllocDefault) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return err_set(e, ERR_DEVICE, "%s: %d MiB of pinned memory cannot be had", c->name,
+                       2 * RING_HALF >> 20);
+    }
+    c->ring.p = static_cast<char *>(p);
+    for (cudaEvent_t &event : c->ring.read)
+        cuda_check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "an event");
+    return true;
+}
+
 static bool open_all(struct cuda *c, const struct backend_options *o, struct err *e)
 {
     static const struct op_limits none = {};
@@ -320,6 +381,8 @@ static bool open_all(struct cuda *c, const struct backend_options *o, struct err
     if (!open_pool(c, o, e))
         return false;
     cuda_check(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking), "opening a stream");
+    if (!open_ring(c, e))
+        return false;
     if (o->precision != PRECISION_EXACT && cublasLtCreate(&c->lt) != CUBLAS_STATUS_SUCCESS)
         return err_set(e, ERR_DEVICE, "%s: cuBLASLt does not start", c->name);
     c->lt_workspace = take(c, LT_WORKSPACE, e);

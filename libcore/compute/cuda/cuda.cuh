@@ -27,6 +27,7 @@ extern "C" {
 #ifndef LAUNCH
 #define LAUNCH(c, kernel, grid, block, shared, ...)                                                \
     do {                                                                                           \
+        ASSERT(!(c)->collecting);                                                                  \
         kernel<<<(grid), (block), (shared), (c)->stream>>>(__VA_ARGS__);                           \
         cuda_check(cudaGetLastError(), "a kernel");                                                \
     } while (0)
@@ -36,6 +37,11 @@ extern __shared__ __align__(16) unsigned char cuda_shared[];
 
 /* A failure after opening leaves nothing to go on with: says what failed and ends the program. */
 void cuda_check(cudaError_t status, const char *what);
+
+/* From the first on, failures on this thread are kept until the second is called, which gives the
+ * first of them. */
+void cuda_check_later(void);
+cudaError_t cuda_checked(void);
 
 /* ---- the pool: one piece of device memory, cut by the host (pool.cu) ---- */
 
@@ -56,8 +62,19 @@ void *pool_take(struct pool *p, size_t bytes); /* NULL: no room */
 void pool_give(struct pool *p, void *at);
 size_t pool_free_bytes(const struct pool *p);
 
+/* ---- uploads ----
+ * They go through pinned memory of the host: a caller's memory is free again at once, and the host
+ * never waits for the device unless it is a whole half ahead. */
+struct ring {
+    char *p;
+    size_t used; /* of the half that is being filled */
+    int half;
+    cudaEvent_t read[2]; /* the device has read this half */
+};
+
 /* ---- the device ---- */
 
+enum { RING_HALF = 4 << 20 };
 enum { LT_WORKSPACE = 32 << 20, LT_PLANS = 512, STAGING = 4 << 20, MAX_SHARED_KERNELS = 32 };
 
 struct cuda {
@@ -66,6 +83,7 @@ struct cuda {
     int device, sms;
     size_t shared_limit; /* bytes of shared memory that a block may ask for */
     cudaStream_t stream;
+    struct ring ring;
     struct pool pool;
     size_t memory; /* bytes that callers may take of it */
     char *scratch;
@@ -74,6 +92,8 @@ struct cuda {
     void *lt_workspace;
     struct lt_plan *lt_plans; /* chosen algorithms, by shape */
     size_t n_lt_plans;
+    struct steps *steps;
+    bool collecting; /* calls, between the begin and the end of a step */
 };
 
 static inline struct cuda *cuda_of(struct backend *b)
@@ -91,6 +111,10 @@ static inline size_t parts(size_t n, size_t of)
     return (n + of - 1) / of;
 }
 
+#ifndef SCRATCH_TAKEN /* an emulated device fills it with NaN */
+#define SCRATCH_TAKEN(p, bytes) ((void)0)
+#endif
+
 /* Scratch of one operator: taken from the front, given back when the frame ends. */
 struct frame {
     struct cuda *c;
@@ -107,6 +131,7 @@ struct frame {
         size_t at = up(c->scratch_used, 256), end = at + n * sizeof(T);
         ASSERT(end <= c->scratch_bytes);
         c->scratch_used = end;
+        SCRATCH_TAKEN(c->scratch + at, n * sizeof(T));
         return reinterpret_cast<T *>(c->scratch + at);
     }
     frame(const frame &) = delete;
@@ -269,7 +294,8 @@ struct attn_plan {
     const struct row_parts *row_parts;
     const struct sharers *sharers;
     size_t n_items, n_strips, n_blocks, n_slots;
-    size_t item_rows;
+    size_t strip_grid;         /* n_strips and empty ones, so that the number seldom changes */
+    size_t item_rows, longest; /* rows of an item, of a sequence; at most */
 };
 
 struct kv *cuda_kv_new(struct backend *b, enum elem type, size_t n_layers, size_t n_pages,
@@ -285,6 +311,14 @@ void cuda_kv_write(struct backend *b, const struct kv_write *a);
 void cuda_attention(struct backend *b, const struct attention *a);
 void cuda_attention_backward(struct backend *b, const struct attention_grad *a);
 size_t attention_scratch(const struct cuda *c, const struct op_limits *l);
+/* Bytes of shared memory of a block, at most. */
+size_t attention_shared(const struct cuda *c, const struct op_limits *l);
+
+/* ---- steps (step.cu) ---- */
+
+/* The operators that a step may have, and its begin and end. */
+void cuda_step_table(struct ops *t);
+void cuda_step_close(struct cuda *c);
 
 /* ---- head and sampling (head.cu, sample.cu) ---- */
 

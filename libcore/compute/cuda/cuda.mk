@@ -9,8 +9,9 @@ NVCC      ?= nvcc
 CUDA_ARCH ?= 80;90
 CUDA_ARCHS := $(subst ;, ,$(CUDA_ARCH))
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
-# Fused only where fmaf is written, as everywhere.
-NVCCFLAGS += -std=c++17 -O3 -fmad=false $(if $(DEBUG),-G) -Xcompiler -Wall,-Wextra,-Wshadow \
+# Fused only where fmaf is written, as everywhere.  Registers that do not suffice, and arrays that are
+# not in registers, are warnings: with WERROR=1 no kernel has either.
+NVCCFLAGS += -std=c++17 -O3 -fmad=false $(if $(DEBUG),-G,-Xptxas --warn-on-spills$(comma)--warn-on-local-memory-usage) -Xcompiler -ffp-contract=off,-Wall,-Wextra,-Wshadow \
              $(if $(WERROR),--Werror all-warnings -Xcompiler -Werror) $(if $(PTXAS),-Xptxas -v) \
              $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
              -gencode arch=compute_$(lastword $(CUDA_ARCHS))$(comma)code=compute_$(lastword $(CUDA_ARCHS))

@@ -81,9 +81,7 @@ enum { GRID_Y = 32768 };
 void cuda_kv_write(struct backend *b, const struct kv_write *a)
 {
     const struct attn_plan *plan = a->plan;
-    size_t longest = 0;
-    for (size_t i = 0; i < plan->s.n; i++)
-        longest = plan->s.seqs[i].n_rows > longest ? plan->s.seqs[i].n_rows : longest;
+    size_t longest = plan->longest;
     ASSERT(a->layer < a->kv->n_layers);
     for (size_t i = 0; i < plan->s.n && longest; i += GRID_Y) {
         size_t n = plan->s.n - i < GRID_Y ? plan->s.n - i : (size_t)GRID_Y;
@@ -107,7 +105,7 @@ static struct places places_of(const struct plan_size *z, size_t page_limit)
     p.pages = p.seqs + z->n_seqs * sizeof(struct seq);
     p.items = p.pages + page_limit * sizeof(int32_t);
     p.strips = p.items + rows * sizeof(struct item);
-    p.blocks = p.strips + (rows + STRIP_SLOTS) * sizeof(struct strip);
+    p.blocks = p.strips + (rows + STRIP_SLOTS + STRIP_PAD) * sizeof(struct strip);
     p.row_parts = p.blocks + page_limit * sizeof(struct key_block);
     p.sharers = p.row_parts + z->n_rows * sizeof(struct row_parts);
     p.end = p.sharers + z->n_seqs * sizeof(struct sharers);
@@ -365,7 +363,9 @@ static void fill_strips(struct cuda *c, struct attn_plan *plan)
             cut_seq(&x, i, rows);
     }
     plan->n_slots = (size_t)x.n_slots;
-    send(c, plan, plan->strips, plan->n_strips * sizeof *x.to);
+    plan->strip_grid = up(plan->n_strips, STRIP_PAD);
+    memset(x.to + plan->n_strips, 0, (plan->strip_grid - plan->n_strips) * sizeof *x.to);
+    send(c, plan, plan->strips, plan->strip_grid * sizeof *x.to);
     send(c, plan, plan->row_parts, plan->n_rows * sizeof *x.rows);
 }
 
@@ -374,9 +374,11 @@ void cuda_plan_set(struct backend *b, struct attn_plan *plan, const struct attn_
 {
     struct cuda *c = cuda_of(b);
     host_seqs_set(&plan->s, seqs, n_seqs);
-    plan->n_rows = 0;
-    for (size_t i = 0; i < n_seqs; i++)
+    plan->n_rows = plan->longest = 0;
+    for (size_t i = 0; i < n_seqs; i++) {
         plan->n_rows = seqs[i].row + seqs[i].n_rows;
+        plan->longest = seqs[i].n_rows > plan->longest ? seqs[i].n_rows : plan->longest;
+    }
     if (n_seqs == 0)
         return;
     fill_seqs(c, plan);

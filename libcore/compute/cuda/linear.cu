@@ -4,7 +4,10 @@
  * activations into scratch first, and views of masters a slab of rows at a time. */
 #include "compute/cuda/cuda.cuh"
 
-enum { SLAB_BYTES = 64 << 20 }; /* of a view, rounded */
+#ifndef LINEAR_SLAB /* bytes of a view that are rounded at once; an emulated device has fewer */
+#define LINEAR_SLAB (64 << 20)
+#endif
+enum { SLAB_BYTES = LINEAR_SLAB };
 
 static bool exact(const struct cuda *c)
 {
@@ -57,6 +60,7 @@ static size_t slab_rows(const struct cuda *c, const struct weight *w, size_t n)
     if (!w->view || c->b.precision != PRECISION_BF16)
         return n;
     size_t most = SLAB_BYTES / (up(w->k, 8) * sizeof(uint16_t));
+    most = most < 64 ? most : most / 64 * 64; /* columns of dy and y begin where they did */
     return most < 1 ? 1 : most < n ? most : n;
 }
 

@@ -43,7 +43,7 @@ struct lt_call {
 /* A side's matrix: rows that are contiguous in the inner index are columns of depth elements. */
 static cublasLtMatrixLayout_t layout(cudaDataType_t type, uint64_t rows, uint64_t cols, uint64_t ld)
 {
-    cublasLtMatrixLayout_t l;
+    cublasLtMatrixLayout_t l = NULL;
     lt_check(cublasLtMatrixLayoutCreate(&l, type, rows, cols, (int64_t)ld), "a matrix's layout");
     return l;
 }
@@ -58,7 +58,7 @@ static cublasLtMatrixLayout_t side_layout(const struct side *s, size_t rows, siz
 
 static struct lt_call call_open(const struct lt_key *key, const struct product *p)
 {
-    struct lt_call x;
+    struct lt_call x = {};
     bool a_depth, b_depth;
     x.a = side_layout(&p->b, p->n, p->k, &a_depth);
     x.b = side_layout(&p->a, p->m, p->k, &b_depth);

@@ -441,7 +441,7 @@ __device__ __forceinline__ void one_row(const struct job &j, struct work *w, siz
     __syncthreads();
 }
 
-__global__ void __launch_bounds__(THREADS) sample_rows(struct job j)
+__global__ void __launch_bounds__(THREADS, 2) sample_rows(struct job j)
 {
     SHARED(struct work, w);
     for (size_t m = blockIdx.x; m < j.m; m += gridDim.x)
