@@ -32,6 +32,7 @@ struct rows {
     size_t stride; /* elements from one row to the next */
 };
 
+/* Row `row` as the first. */
 static inline struct rows rows_from(struct rows r, size_t row)
 {
     return (struct rows){r.p ? r.p + row * r.stride : NULL, r.stride};

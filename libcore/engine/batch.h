@@ -39,5 +39,4 @@ void batch_backward(const struct batch *b, bool entropy);
 /* Floating-point operations of a forward pass over the span's rows. */
 double batch_flops(const struct batch *b, const struct span *s);
 
-/* Row `row` of a matrix as its first. */
 #endif

@@ -172,7 +172,8 @@ struct gen_stats {
 struct gen_callbacks {
     /* Fills *r.  False: there are no more (e clear), or reading failed (e set). */
     bool (*next)(void *arg, struct gen_request *r, struct err *e);
-    /* Called once for each request, in the order of next(). */
+    /* Called once for each request, in the order of next().  It may be in the middle of a step:
+     * the engine is not to be used in it. */
     bool (*done)(void *arg, const struct gen_group *g, struct err *e);
     /* Called after each decode step; may be NULL. */
     void (*tick)(void *arg, const struct gen_stats *s);

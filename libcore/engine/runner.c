@@ -20,11 +20,14 @@ static struct widths widths_of(const struct model *m)
  * rows would read them for too little. */
 enum { LANE_WEIGHTS = 4 << 20, LANE_ROWS = 4 };
 
-static size_t lanes_of(const struct model *m)
+/* So few lanes that none is ever given more than its share of `rows`, whatever the batch. */
+static size_t lanes_of(const struct model *m, size_t rows, size_t logit_rows)
 {
     double weights = (runner_row_flops(m, 0) + runner_head_flops(m)) / 2;
     bool small = weights * (m->stored == ELEM_BF16 ? 2 : 4) <= LANE_WEIGHTS;
-    return small ? m->b->op->lanes(m->b) : 1;
+    size_t n = small ? m->b->op->lanes(m->b) : 1, most = rows / (2 * LANE_ROWS);
+    most = most < logit_rows ? most : logit_rows;
+    return n < most ? n : most ? most : 1;
 }
 
 static struct op_limits limits_of(const struct model *m, size_t rows, size_t logit_rows,
@@ -41,7 +44,7 @@ static struct op_limits limits_of(const struct model *m, size_t rows, size_t log
                               .vocab = (size_t)c->vocab,
                               .hidden = (size_t)c->hidden,
                               .head_rows = logit_rows,
-                              .lanes = lanes_of(m)};
+                              .lanes = lanes_of(m, rows, logit_rows)};
 }
 
 uint64_t runner_bytes(const struct model *m, size_t rows, size_t logit_rows)
@@ -82,7 +85,9 @@ static struct attn_plan *plan_new(struct runner *r, size_t n_rows, struct err *e
 
 static bool lanes_open(struct runner *r, struct err *e)
 {
-    size_t n = lanes_of(r->model);
+    size_t n = lanes_of(r->model, r->rows, r->logit_rows);
+    if (n < 2)
+        return true;
     r->lane_plans = xcalloc(n, sizeof *r->lane_plans);
     for (r->n_lanes = 0; r->n_lanes < n; r->n_lanes++)
         if (!(r->lane_plans[r->n_lanes] = plan_new(r, r->rows / n + 1, e)))
@@ -261,7 +266,6 @@ bool runner_step(struct runner *r, const struct sample_row *rows, struct sample_
     struct backend *b = r->model->b;
     size_t n = r->m / LANE_ROWS;
     n = n < r->n_lanes ? n : r->n_lanes;
-    n = n < r->logit_rows ? n : r->logit_rows;
     struct step s = {
         .r = r, .rows = rows, .out = out, .n_parts = n ? n : 1, .meanwhile = meanwhile, .arg = arg};
     ASSERT(r->n_seqs == r->m);

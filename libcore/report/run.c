@@ -36,7 +36,7 @@ static size_t *numbered(const char *dir, const char *before, const char *after, 
     size_t *out = NULL;
     const char *name;
     *n = 0;
-    if (!d && errno != ENOENT)
+    if (!d && errno != ENOENT && errno != ENOTDIR)
         err_sys(e, ERR_NOINPUT, "%s: cannot open the folder", dir);
     while (d && (name = folder_next(d, dir, e))) {
         unsigned long number;

@@ -17,9 +17,10 @@ enum { PASSES_OF_UPDATE = 3 };
 struct trial {
     struct gen_request request;
     bool asked;
-    struct engine *engine;
-    uint64_t tokens;
-    double score_s;
+    struct engine_row rows[TRIAL_SAMPLES]; /* the samples */
+    int32_t tokens[TRIAL_SAMPLES][TRIAL_TOKENS];
+    float logp[TRIAL_SAMPLES][TRIAL_TOKENS];
+    size_t n_tokens;
 };
 
 static bool next(void *arg, struct gen_request *r, struct err *e)
@@ -33,25 +34,17 @@ static bool next(void *arg, struct gen_request *r, struct err *e)
     return true;
 }
 
-/* The samples are scored as an update would, and that is timed by itself. */
 static bool done(void *arg, const struct gen_group *g, struct err *e)
 {
+    (void)e;
     struct trial *t = arg;
-    struct engine_row *rows = xcalloc(g->n_samples, sizeof *rows);
-    struct engine_group group = {t->request.prompt, t->request.n_prompt, rows, g->n_samples};
     for (size_t i = 0; i < g->n_samples; i++) {
-        rows[i].tokens = g->samples[i].tokens;
-        rows[i].n = g->samples[i].n;
-        rows[i].logp = xcalloc(rows[i].n, sizeof *rows[i].logp);
-        t->tokens += rows[i].n;
+        size_t n = g->samples[i].n;
+        memcpy(t->tokens[i], g->samples[i].tokens, n * sizeof **t->tokens);
+        t->rows[i] = (struct engine_row){.tokens = t->tokens[i], .n = n, .logp = t->logp[i]};
+        t->n_tokens += n;
     }
-    double start = clock_s();
-    bool ok = engine_score(t->engine, &group, 1, e);
-    t->score_s = clock_s() - start;
-    for (size_t i = 0; i < g->n_samples; i++)
-        free(rows[i].logp);
-    free(rows);
-    return ok;
+    return true;
 }
 
 /* Seconds for a token sampled and a token scored. */
@@ -65,15 +58,17 @@ static bool measure(const char *dir, const struct modeldir_plan_options *o, doub
     const struct gen_callbacks c = {next, done, NULL, &t};
     t.request.n_samples = (size_t)(o->samples < TRIAL_SAMPLES ? o->samples : TRIAL_SAMPLES);
     t.request.max_tokens = (size_t)(o->max_tokens < TRIAL_TOKENS ? o->max_tokens : TRIAL_TOKENS);
-    t.engine = engine_open(dir, &eo, e);
-    if (!t.engine)
+    struct engine *engine = engine_open(dir, &eo, e);
+    if (!engine)
         return false;
     double start = clock_s();
-    bool ok = engine_generate(t.engine, &go, &c, NULL, e);
-    double n = t.tokens ? (double)t.tokens : 1;
-    *sample_s = (clock_s() - start - t.score_s) / n;
-    *score_s = t.score_s / n;
-    engine_close(t.engine);
+    bool ok = engine_generate(engine, &go, &c, NULL, e);
+    double sampled = clock_s(), n = t.n_tokens ? (double)t.n_tokens : 1;
+    struct engine_group group = {prompt, 1, t.rows, t.request.n_samples};
+    ok = ok && engine_score(engine, &group, 1, e); /* as an update would */
+    *sample_s = (sampled - start) / n;
+    *score_s = (clock_s() - sampled) / n;
+    engine_close(engine);
     return ok;
 }
 

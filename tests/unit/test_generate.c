@@ -136,6 +136,17 @@ static void results_depend_on_nothing_around_them(void)
         CHECK(same(want, seen));
         engine_close(g);
     }
+    /* More threads than a batch has rows for: parts of a step, and batches that they do not divide. */
+    g = open_engine(dir, 200, 0);
+    static const size_t few[] = {8, 9, 11, 13, 64};
+    for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
+        struct gen_options o = plain;
+        o.batch = few[i];
+        memset(seen, 0, sizeof *seen);
+        CHECK_INT(generate(g, &o, (struct ask){0}, 0, PROMPTS, seen, NULL), 0);
+        CHECK(same(want, seen));
+    }
+    engine_close(g);
     free(want);
     free(seen);
     small_remove(dir);

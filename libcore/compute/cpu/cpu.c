@@ -88,13 +88,15 @@ static struct scratch scratch_sizes(struct backend *b, const struct op_limits *l
     return s;
 }
 
-static struct op_limits lane_limits(const struct op_limits *l)
+/* Lanes are for decoding: no gradients, no views, no head(), which are what needs the rest. */
+static struct scratch lane_sizes(struct backend *b, const struct op_limits *l)
 {
     struct op_limits lane = *l;
     lane.rows = (l->rows + l->lanes - 1) / l->lanes;
     lane.head_rows = (l->head_rows + l->lanes - 1) / l->lanes;
-    lane.lanes = 0;
-    return lane;
+    struct scratch s = scratch_sizes(b, &lane);
+    s.shared = s.head = 0;
+    return s;
 }
 
 static size_t cpu_reserve_bytes(struct backend *b, const struct op_limits *l)
@@ -102,9 +104,8 @@ static size_t cpu_reserve_bytes(struct backend *b, const struct op_limits *l)
     struct scratch s = scratch_sizes(b, l);
     size_t floats = s.worker * pool_size(cpu_of(b)->pool) + s.shared + s.head + s.pairs;
     if (l->lanes > 1) {
-        struct op_limits lane = lane_limits(l);
-        s = scratch_sizes(b, &lane);
-        floats += l->lanes * (s.worker + s.shared + s.head + s.pairs);
+        s = lane_sizes(b, l);
+        floats += l->lanes * (s.worker + s.pairs);
     }
     return floats * sizeof(float);
 }
@@ -122,10 +123,9 @@ static bool grow(struct backend *b, float **p, size_t *have, size_t want, size_t
     return *p != NULL;
 }
 
-static bool reserve_scratch(struct cpu *c, const struct op_limits *l, struct err *e)
+static bool reserve_scratch(struct cpu *c, struct scratch s, struct err *e)
 {
     struct backend *b = &c->b;
-    struct scratch s = scratch_sizes(b, l);
     return grow(b, &c->worker_memory, &c->worker_floats, s.worker, pool_size(c->pool), e) &&
            grow(b, &c->shared, &c->shared_floats, s.shared, 1, e) &&
            grow(b, &c->head, &c->head_floats, s.head, 1, e) &&
@@ -135,17 +135,17 @@ static bool reserve_scratch(struct cpu *c, const struct op_limits *l, struct err
 static bool cpu_reserve(struct backend *b, const struct op_limits *l, struct err *e)
 {
     struct cpu *c = cpu_of(b);
-    if (!reserve_scratch(c, l, e))
+    if (!reserve_scratch(c, scratch_sizes(b, l), e))
         return false;
     if (l->lanes < 2)
         return true;
-    struct op_limits lane = lane_limits(l);
+    struct scratch lane = lane_sizes(b, l);
     if (l->lanes > c->n_lanes)
         c->lanes = xrealloc(c->lanes, l->lanes, sizeof *c->lanes);
     for (; c->n_lanes < l->lanes; c->n_lanes++)
         c->lanes[c->n_lanes] = (struct cpu){.b = c->b, .k = c->k};
     for (size_t i = 0; i < l->lanes; i++)
-        if (!reserve_scratch(&c->lanes[i], &lane, e))
+        if (!reserve_scratch(&c->lanes[i], lane, e))
             return false;
     return true;
 }
