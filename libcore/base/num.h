@@ -15,7 +15,7 @@ bool num_parse_i64(struct str s, int64_t *out);   /* an optional '-' */
 bool num_parse_double(struct str s, double *out); /* correctly rounded; inf and nan refused */
 bool num_parse_size(struct str s, uint64_t *out); /* bytes: 512, 64K, 2M, 1.5G, 1GiB */
 
-enum { NUM_MAX = 32 }; /* room for any number below, with its NUL */
+enum { NUM_MAX = 40 }; /* room for any number below, with its NUL, as compilers see it */
 
 /* The shortest decimal text that reads back to the same float (double).
  * Returns its length.  v must be finite. */

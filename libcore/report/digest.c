@@ -115,7 +115,7 @@ static bool read_numbers(const struct group *g, const struct digest_field *field
             struct object displaced;
             const struct object *r = fields[f].of_rows ? &g->responses[i]
                                                        : policy_response(g, i, &displaced);
-            bool has;
+            bool has = false;
             if (r && !read_number(r, response_where(g->arena, i), fields[f].name, &has,
                                   &out[d->n_numbers[f]], e))
                 return false;
