@@ -39,6 +39,59 @@ static inline void case_decode(struct run *r, const size_t *s)
     close_caches(r, &c);
 }
 
+/* Tokens drawn with every filter, for u from 0 to just below 1.
+ * shape: vocabulary, rows, logits' largest size, their steps in one (0: no ties) */
+static inline void case_sample(struct run *r, const size_t *s)
+{
+    static const struct sample_row settings[] = {
+        {1, 1, 0, 1, 0, 0, 0, NULL, 0},           {0.7, 1, 0, 1.2, 0, 0, 0, NULL, 0},
+        {1, 0.9, 0, 1, 0, 0, 0, NULL, 0},         {1, 1, 0.02, 1, 0, 0, 0, NULL, 0},
+        {1, 1, 0, 1, 30, 0, 0, NULL, 0},          {0.8, 0.95, 0.01, 1.1, 700, 0, 0, NULL, 0},
+        {1.3, 0.9999, 0, 1, 0, 0, 0, NULL, 0},    {1, 0.5, 0.3, 1, 5, 0, 0, NULL, 0},
+        {0, 1, 0, 1.3, 0, 0, 0, NULL, 0},         {1, 0, 0, 1, 0, 0, 0, NULL, 0},
+        {1, 0.99999, 0.9, 1, 2600, 0, 0, NULL, 0}};
+    static const double us[] = {0, 1e-12, 0.3, 0.77, 0.99999999999999989};
+    static const int32_t seen[] = {3, 0, 3, 1, 17};
+    enum { SETTINGS = sizeof settings / sizeof *settings, US = sizeof us / sizeof *us };
+    size_t v = s[0], m = s[1], stride = v + 3;
+    float *host = xcalloc(m * stride, sizeof *host);
+    for (size_t i = 0; i < m * stride; i++) {
+        double z = (double)s[2] * run_uniform(r);
+        host[i] = (float)(s[3] ? floor(z * (double)s[3]) / (double)s[3] : z);
+    }
+    struct rows logits = {run_alloc(r, m * stride * sizeof *host), stride};
+    r->b->op->upload(r->b, logits.p, host, m * stride * sizeof *host);
+    struct sample_row *rows = xcalloc(m, sizeof *rows);
+    struct sample_out *out = xcalloc(m, sizeof *out);
+    for (size_t i = 0; i < m; i++) {
+        rows[i] = settings[i % SETTINGS];
+        rows[i].u = us[i / SETTINGS % US];
+        rows[i].limit = (int32_t)(i % 3 == 1 ? v - v / 10 : v);
+        rows[i].seen = seen;
+        rows[i].n_seen = 5;
+    }
+    r->b->op->sample(r->b, &(struct sample){m, v, logits, rows, out});
+    for (size_t i = 0; i < m; i++)
+        run_emit_host(r, (float[]){(float)out[i].id, out[i].logp}, 2);
+    free(host);
+    free(rows);
+    free(out);
+}
+
+/* Apart from the others, since u just below 1 may draw another id where sums are rounded elsewise. */
+static const struct op_case sample_cases[] = {
+    {"sampling, one id", case_sample, {1, 55, 3, 0}, 0},
+    {"sampling, more rows than blocks", case_sample, {600, 300, 5, 0}, 0},
+    {"sampling", case_sample, {5000, 55, 8, 0}, 0},
+    {"sampling, nearly flat", case_sample, {5000, 55, 1, 0}, 0},
+    {"sampling, ties", case_sample, {4097, 55, 4, 2}, 0},
+    {"sampling, all equal", case_sample, {3000, 55, 0, 1}, 0},
+    {"sampling, far apart", case_sample, {2048, 55, 300, 0}, 0},
+    {"sampling, many ids", case_sample, {151936, 7, 12, 0}, 0},
+};
+
+enum { N_SAMPLE_CASES = sizeof sample_cases / sizeof *sample_cases };
+
 static const struct op_case cuda_cases[] = {
     {"linear", case_linear, {1, 1, 1, 0}, 1e-6},
     {"linear", case_linear, {3, 17, 5, 1}, 1e-6},

@@ -82,6 +82,30 @@ static void exact_is_the_cpu(void)
     backend_close(cpu);
 }
 
+/* In all orders of threads. */
+static void draws_are_those_of_the_cpu(void)
+{
+    if (no_gpu())
+        return;
+    struct backend *cuda = open_or_die("cuda", PRECISION_EXACT);
+    struct backend *cpu = open_or_die("cpu", PRECISION_EXACT);
+    for (size_t i = 0; i < N_SAMPLE_CASES; i++) {
+        static const unsigned orders[] = {0, 1, 77};
+        struct run want, got;
+        run_case(&want, cpu, &sample_cases[i]);
+        for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
+            emu_order(orders[k]);
+            run_case(&got, cuda, &sample_cases[i]);
+            compare_bits(&sample_cases[i], &got, &want, "cuda and cpu");
+            free(got.out);
+        }
+        free(want.out);
+    }
+    emu_order(0);
+    backend_close(cuda);
+    backend_close(cpu);
+}
+
 /* ---- races ---- */
 
 /* Cases whose name has `only` in it; NULL: all. */
@@ -345,6 +369,7 @@ int main(void)
 {
     static const struct test tests[] = {
         {"exact: the CPU's bits, forward and backward", exact_is_the_cpu},
+        {"exact: draws are those of the CPU", draws_are_those_of_the_cpu},
         {"exact: the order of threads cannot be seen", order_of_threads},
         {"bf16 is near ref", bf16_is_near_ref},
         {"bf16: the order of threads cannot be seen", order_of_threads_bf16},

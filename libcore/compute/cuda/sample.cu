@@ -1,14 +1,17 @@
 /* sample.cu - drawing tokens.
  *
  * The rules and the arithmetic are those of cpu/sample.c, so that the same u gives the same token.
- * A block works on one row at a time, all of its memory is there beforehand. */
+ * A block works on one row at a time, all of its memory is there beforehand. Sums are those of the
+ * CPU to the last bit, so their additions are one thread's; what they add is computed by all. */
 #include "compute/cuda/vocab.cuh"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 256, SLOTS = 64, SHARED_CANDIDATES = 2048, SEEN = 1 << 16 };
+/* SLOTS: rows at once, about one for every multiprocessor of a large GPU; with 152k ids each takes
+ * 1.8 MB of scratch. */
+enum { THREADS = 256, SLOTS = 128, SHARED_CANDIDATES = 2048, TERMS = 512, SEEN = 1 << 16 };
 
 struct candidate {
     float z;
@@ -22,22 +25,6 @@ struct draw {
     int32_t top_k, limit, seen, n_seen;
 };
 
-/* Memory of one block: logits after penalty and temperature, candidates, sums of blocks. */
-struct memory {
-    float *z;
-    struct candidate *sorted;
-    struct vocab_part *parts;
-    size_t v, room; /* room: v rounded up to a power of two */
-};
-
-static size_t power_of_two(size_t n)
-{
-    size_t p = 1;
-    while (p < n)
-        p *= 2;
-    return p;
-}
-
 static size_t slots_for(size_t rows)
 {
     return rows < SLOTS ? rows : (size_t)SLOTS;
@@ -47,8 +34,7 @@ size_t sample_scratch(const struct op_limits *l)
 {
     if (!l->head_rows || !l->vocab)
         return 0;
-    size_t slot = up(l->vocab, 64) * sizeof(float) +
-                  power_of_two(l->vocab) * sizeof(struct candidate) +
+    size_t slot = up(l->vocab, 64) * sizeof(float) + l->vocab * sizeof(struct candidate) +
                   vocab_blocks(l->vocab) * sizeof(struct vocab_part);
     size_t rows = l->head_rows * (sizeof(struct draw) + sizeof(struct sample_out));
     size_t whole = l->vocab * sizeof(double); /* distribution() */
@@ -59,12 +45,15 @@ size_t sample_scratch(const struct op_limits *l)
 /* ---- what a block shares ---- */
 
 struct work {
-    double max, sum, wanted, before;
-    float least, bound;
-    int n, kept, chosen, block;
-    float tops[THREADS];
-    int ids[THREADS], counts[THREADS];
+    float tops[THREADS], warp_tops[THREADS / WARP];
+    int ids[THREADS], counts[THREADS], warp_counts[THREADS / WARP];
+    double terms[TERMS];
     struct candidate few[SHARED_CANDIDATES];
+};
+
+/* What the logits' weights, exp(z - max), add up to. */
+struct total {
+    double max, sum;
 };
 
 /* Falling order of z, of equals the lowest id first; what is no candidate is last. */
@@ -101,19 +90,66 @@ __device__ __forceinline__ int largest(struct work *w, const float *z, int n)
     return id;
 }
 
+/* All threads' values folded by an operation for which order and grouping do not matter. */
+template <typename T, typename F> __device__ __forceinline__ T fold(T *of_warps, T mine, F op)
+{
+    for (int h = WARP / 2; h; h /= 2)
+        mine = op(mine, __shfl_xor_sync(0xffffffffu, mine, h));
+    __syncthreads(); /* the last fold's values have been read */
+    if (threadIdx.x % WARP == 0)
+        of_warps[threadIdx.x / WARP] = mine;
+    __syncthreads();
+    T all = of_warps[0];
+    for (int i = 1; i < THREADS / WARP; i++)
+        all = op(all, of_warps[i]);
+    return all;
+}
+
 __device__ __forceinline__ int count_all(struct work *w, int mine)
 {
-    int t = (int)threadIdx.x;
-    w->counts[t] = mine;
-    __syncthreads();
-    for (int h = THREADS / 2; h; h /= 2) {
-        if (t < h)
-            w->counts[t] += w->counts[t + h];
+    return fold(w->warp_counts, mine, [](int a, int b) { return a + b; });
+}
+
+__device__ __forceinline__ int last_of_all(struct work *w, int mine)
+{
+    return fold(w->warp_counts, mine, [](int a, int b) { return a > b ? a : b; });
+}
+
+/* Adds terms 0 .. n - 1, none of which is negative, to *sum in this order, but none after which the
+ * sum has passed; returns how many were added. All threads get the results. */
+template <typename Term, typename Passed>
+__device__ __forceinline__ int add_until(struct work *w, double *sum, int n, Term term,
+                                         Passed passed)
+{
+    int t = (int)threadIdx.x, added = 0;
+    for (int first = 0; first < n && added == first; first += TERMS) {
+        int count = n - first < TERMS ? n - first : (int)TERMS, mine = 0;
+        for (int i = t; i < count; i += THREADS)
+            w->terms[i] = term(first + i);
+        __syncthreads();
+        if (t == 0) { /* terms become sums: compared here, every addition would wait for a branch */
+            double s = *sum;
+#pragma unroll 8
+            for (int i = 0; i < count; i++)
+                w->terms[i] = s += w->terms[i];
+        }
+        __syncthreads();
+        for (int i = t; i < count; i += THREADS)
+            mine += !passed(w->terms[i]);
+        int most = count_all(w, mine); /* sums only grow, so the first ones have not passed */
+        if (most > 0)
+            *sum = w->terms[most - 1];
+        added += most;
         __syncthreads();
     }
-    int n = w->counts[0];
-    __syncthreads();
-    return n;
+    return added;
+}
+
+template <typename Term> __device__ __forceinline__ double add_all(struct work *w, int n, Term term)
+{
+    double sum = 0;
+    add_until(w, &sum, n, term, [](double) { return false; });
+    return sum;
 }
 
 /* Floats in the order of their values as integers, and back. */
@@ -168,21 +204,15 @@ __device__ __forceinline__ int collect(struct work *w, const float *z, int n, fl
     return all;
 }
 
-/* Bitonic: n candidates in falling order, filled up to a power of two. */
+/* Bitonic, n candidates in falling order. The larger always goes to the front, so that what would
+ * fill them up to a power of two would stay behind them and need not be there. */
 __device__ __forceinline__ void sort(struct candidate *c, int n)
 {
-    int room = 1;
-    while (room < n)
-        room *= 2;
-    for (int i = n + (int)threadIdx.x; i < room; i += THREADS)
-        c[i] = {-HUGE_VALF, 0x7fffffff};
-    __syncthreads();
-    for (int size = 2; size <= room; size *= 2)
-        for (int step = size / 2; step; step /= 2) {
-            for (int i = (int)threadIdx.x; i < room; i += THREADS) {
-                int k = i ^ step;
-                bool falling = (i & size) == 0;
-                if (k > i && before(c[k], c[i]) == falling) {
+    for (int size = 2; size / 2 < n; size *= 2)
+        for (int step = size / 2, flip = size - 1; step; step /= 2, flip = step) {
+            for (int i = (int)threadIdx.x; i < n; i += THREADS) {
+                int k = i ^ flip;
+                if (k > i && k < n && before(c[k], c[i])) {
                     struct candidate x = c[i];
                     c[i] = c[k];
                     c[k] = x;
@@ -194,9 +224,9 @@ __device__ __forceinline__ void sort(struct candidate *c, int n)
 
 /* ---- one row ---- */
 
-__device__ __forceinline__ double weight_of(const struct work *w, float z)
+__device__ __forceinline__ double weight_of(const struct total &all, float z)
 {
-    return (double)exp_f((z - (float)w->max) * 1.0f);
+    return (double)exp_f((z - (float)all.max) * 1.0f);
 }
 
 /* Steps 1 and 2: the logits to draw from, in memory of ours if they change. */
@@ -221,12 +251,13 @@ __device__ __forceinline__ const float *heated(const struct draw &o, const float
     return z;
 }
 
-/* The sums of z's blocks: half a warp for each. */
-__device__ __forceinline__ void fill_parts(struct vocab_part *parts, const float *z, int n)
+/* The sums of z's blocks from `first` on: half a warp for each. */
+__device__ __forceinline__ void fill_parts(struct vocab_part *parts, const float *z, int first,
+                                           int n)
 {
     int blocks = (int)vocab_blocks((size_t)n), lane = (int)threadIdx.x % LANES;
     int half = (int)threadIdx.x / LANES;
-    for (int first = 0; first < blocks; first += THREADS / LANES) { /* all lanes go along */
+    for (; first < blocks; first += THREADS / LANES) { /* all lanes go along */
         int i = first + half, at = i * OPS_VOCAB_BLOCK;
         int count = i >= blocks ? 0 : n - at < OPS_VOCAB_BLOCK ? n - at : (int)OPS_VOCAB_BLOCK;
         struct vocab_part p = vocab_block(z + (i < blocks ? at : 0), count, lane, false);
@@ -236,84 +267,72 @@ __device__ __forceinline__ void fill_parts(struct vocab_part *parts, const float
     __syncthreads();
 }
 
-__device__ __forceinline__ void sum_parts(struct work *w, const struct vocab_part *parts,
-                                          int blocks)
+__device__ __forceinline__ double part_weight(const struct vocab_part &p, double max)
 {
-    if (threadIdx.x == 0) {
-        double max = -HUGE_VAL, sum = 0;
-        for (int i = 0; i < blocks; i++)
-            max = (double)parts[i].max > max ? (double)parts[i].max : max;
-        for (int i = 0; i < blocks; i++)
-            sum += (double)parts[i].sum * exact_exp((double)parts[i].max - max);
-        w->max = max;
-        w->sum = sum;
-    }
-    __syncthreads();
+    return (double)p.sum * exact_exp((double)p.max - max);
+}
+
+__device__ __forceinline__ struct total sum_parts(struct work *w, const struct vocab_part *parts,
+                                                  int blocks)
+{
+    float top = -HUGE_VALF;
+    for (int i = (int)threadIdx.x; i < blocks; i += THREADS)
+        top = parts[i].max > top ? parts[i].max : top;
+    double max = fold(w->warp_tops, top, [](float a, float b) { return a > b ? a : b; });
+    return {max, add_all(w, blocks, [=](int i) { return part_weight(parts[i], max); })};
 }
 
 /* No survivor of steps 3 to 5 is below this. */
-__device__ __forceinline__ float least_of(struct work *w, const struct draw &o, const float *z,
-                                          int n)
+__device__ __forceinline__ float least_of(struct work *w, const struct draw &o,
+                                          const struct total &all, const float *z, int n)
 {
     if (o.top_k > 0 && o.top_k < n)
         return kth_largest(w, z, n, o.top_k);
     if (o.top_p < 1 && o.top_p > 0) {
-        double tail = (1 - o.top_p) * w->sum / (double)n;
+        double tail = (1 - o.top_p) * all.sum / (double)n;
         if (tail > 1e-30)
-            return (float)(w->max + exact_log(tail * 0.99) - 1e-5 * fabs(w->max));
+            return (float)(all.max + exact_log(tail * 0.99) - 1e-5 * fabs(all.max));
     }
     if (o.min_p > 1e-30)
-        return (float)(w->max + exact_log(o.min_p * 0.99) - 1e-5 * fabs(w->max));
+        return (float)(all.max + exact_log(o.min_p * 0.99) - 1e-5 * fabs(all.max));
     return -HUGE_VALF;
 }
 
-/* How many of n candidates in falling order are left by top-k, top-p, min-p; one thread. */
-__device__ int cut(const struct work *w, const struct draw &o, const struct candidate *c, int n)
+/* How many of n candidates in falling order are left by top-p and min-p; they are those of top-k. */
+__device__ __forceinline__ int cut(struct work *w, const struct draw &o, const struct total &all,
+                                   const struct candidate *c, int n)
 {
-    if (o.top_k > 0 && o.top_k < n) {
-        int kept = o.top_k;
-        while (kept < n && c[kept].z == c[o.top_k - 1].z)
-            kept++;
-        n = kept;
-    }
+    auto weight = [&](int i) { return weight_of(all, c[i].z); };
     if (o.top_p < 1) {
-        double sum = 0, cumulated = 0;
-        int kept = 0;
-        if (o.top_k > 0)
-            for (int i = 0; i < n; i++)
-                sum += weight_of(w, c[i].z);
-        else
-            sum = w->sum;
-        while (kept < n && (kept == 0 || cumulated < o.top_p * sum))
-            cumulated += weight_of(w, c[kept++].z);
-        n = kept;
+        double wanted = o.top_p * (o.top_k > 0 ? add_all(w, n, weight) : all.sum), sum = 0;
+        int below = add_until(w, &sum, n, weight, [=](double s) { return !(s < wanted); });
+        n = below < n ? below + 1 : n;
     }
-    if (o.min_p > 0)
-        while (n > 1 && weight_of(w, c[n - 1].z) < o.min_p * weight_of(w, c[0].z))
-            n--;
+    if (o.min_p > 0) {
+        double least = o.min_p * weight(0);
+        int last = 0;
+        for (int i = (int)threadIdx.x; i < n; i += THREADS)
+            last = weight(i) < least ? last : i;
+        n = last_of_all(w, last) + 1;
+    }
     return n;
 }
 
-/* Steps 3 to 5: survivors in rising order of ids, in *kept; w->kept of them. */
-__device__ __forceinline__ void filter(struct work *w, const struct draw &o, const float *z, int n,
-                                       struct candidate *many, struct candidate **kept)
+/* Steps 3 to 5: survivors into `many`, in rising order of ids; returns how many. */
+__device__ __forceinline__ int filter(struct work *w, const struct draw &o, const struct total &all,
+                                      const float *z, int n, struct candidate *many)
 {
-    float least = least_of(w, o, z, n);
+    float least = least_of(w, o, all, z, n);
     struct candidate *c;
     int found = collect(w, z, n, least, w->few, many, &c);
     sort(c, found);
-    if (threadIdx.x == 0) {
-        w->kept = cut(w, o, c, found);
-        /* The last survivor decides: who stands before it, or is it, survives. */
-        w->few[SHARED_CANDIDATES - 1] = c[w->kept - 1];
-    }
-    __syncthreads();
-    struct candidate last = w->few[SHARED_CANDIDATES - 1];
+    int kept = cut(w, o, all, c, found);
+    /* The last survivor decides: who stands before it, or is it, survives. */
+    struct candidate last = c[kept - 1];
     int t = (int)threadIdx.x, each = (n + THREADS - 1) / THREADS;
     int from = t * each < n ? t * each : n, end = from + each < n ? from + each : n, mine = 0;
     for (int i = from; i < end; i++)
         mine += !before(last, {z[i], i});
-    __syncthreads();
     w->counts[t] = mine;
     __syncthreads();
     int at = 0;
@@ -323,46 +342,42 @@ __device__ __forceinline__ void filter(struct work *w, const struct draw &o, con
         if (!before(last, {z[i], i}))
             many[at++] = {z[i], i};
     __syncthreads();
-    *kept = many;
+    return kept;
 }
 
-__device__ int draw_kept(const struct work *w, const struct candidate *c, int n, double u)
+__device__ __forceinline__ int draw_kept(struct work *w, const struct total &all,
+                                         const struct candidate *c, int n, double u)
 {
-    double sum = 0, cumulated = 0;
-    for (int i = 0; i < n; i++)
-        sum += weight_of(w, c[i].z);
-    for (int i = 0; i < n; i++)
-        if ((cumulated += weight_of(w, c[i].z)) > u * sum)
-            return c[i].id;
-    return c[n - 1].id;
+    auto weight = [&](int i) { return weight_of(all, c[i].z); };
+    double wanted = u * add_all(w, n, weight), sum = 0;
+    int i = add_until(w, &sum, n, weight, [=](double s) { return s > wanted; });
+    return c[i < n ? i : n - 1].id;
 }
 
 /* The block in which the cumulated sum passes u, then the id in it. */
-__device__ int draw_all(const struct work *w, const struct vocab_part *parts, int blocks,
-                        const float *z, int n, double u)
+__device__ __forceinline__ int draw_all(struct work *w, const struct total &all,
+                                        const struct vocab_part *parts, int blocks, const float *z,
+                                        int n, double u)
 {
-    double cumulated = 0, wanted = u * w->sum;
-    int block = 0;
-    for (; block < blocks; block++) {
-        double weight = (double)parts[block].sum * exact_exp((double)parts[block].max - w->max);
-        if (cumulated + weight > wanted)
-            break;
-        cumulated += weight;
-    }
+    double sum = 0, wanted = u * all.sum;
+    auto passed = [=](double s) { return s > wanted; };
+    int block = add_until(
+        w, &sum, blocks, [&](int i) { return part_weight(parts[i], all.max); }, passed);
     if (block == blocks) /* u so near 1 that rounding passed it */
         while (--block > 0 && !(parts[block].sum > 0))
             ;
     int at = block * OPS_VOCAB_BLOCK, last = 0;
     int count = n - at < OPS_VOCAB_BLOCK ? n - at : (int)OPS_VOCAB_BLOCK;
-    double scale = exact_exp((double)parts[block].max - w->max);
-    for (int i = 0; i < count; i++) {
-        float e = exp_f((z[at + i] - parts[block].max) * 1.0f);
-        if (e > 0)
-            last = i;
-        if ((cumulated += (double)e * scale) > wanted)
-            return at + i;
-    }
-    return at + last;
+    float top = parts[block].max;
+    double scale = exact_exp((double)top - all.max);
+    auto weight = [=](int i) { return (double)exp_f((z[at + i] - top) * 1.0f); };
+    int i = add_until(
+        w, &sum, count, [=](int k) { return weight(k) * scale; }, passed);
+    if (i < count)
+        return at + i;
+    for (int k = (int)threadIdx.x; k < count; k += THREADS)
+        last = weight(k) > 0 ? k : last;
+    return at + last_of_all(w, last);
 }
 
 struct job {
@@ -379,23 +394,19 @@ struct job {
 };
 
 /* The distribution of one row, by a block: divided by its sum in order of ids. */
-__device__ __forceinline__ void write_distribution(struct work *w, double *p, int v, const float *z,
-                                                   int n, const struct candidate *kept, int n_kept)
+__device__ __forceinline__ void write_distribution(struct work *w, double *p, int v,
+                                                   const struct total &all, const float *z, int n,
+                                                   const struct candidate *kept, int n_kept)
 {
     for (int i = (int)threadIdx.x; i < v; i += THREADS)
         p[i] = 0;
     __syncthreads();
     for (int i = (int)threadIdx.x; i < (kept ? n_kept : n); i += THREADS)
-        p[kept ? kept[i].id : i] = weight_of(w, kept ? kept[i].z : z[i]);
+        p[kept ? kept[i].id : i] = weight_of(all, kept ? kept[i].z : z[i]);
     __syncthreads();
-    if (threadIdx.x == 0) {
-        w->sum = 0;
-        for (int i = 0; i < v; i++)
-            w->sum += p[i];
-    }
-    __syncthreads();
+    double sum = add_all(w, v, [=](int i) { return p[i]; });
     for (int i = (int)threadIdx.x; i < v; i += THREADS)
-        p[i] /= w->sum;
+        p[i] /= sum;
 }
 
 __device__ __forceinline__ void one_row(const struct job &j, struct work *w, size_t m)
@@ -406,37 +417,41 @@ __device__ __forceinline__ void one_row(const struct job &j, struct work *w, siz
     struct candidate *many = j.sorted + blockIdx.x * j.sorted_room, *kept = NULL;
     struct vocab_part *parts = j.parts + blockIdx.x * j.part_room;
     int v = (int)j.v, n = o.limit < v ? o.limit : v, blocks = (int)vocab_blocks((size_t)n);
-    bool filtered = o.top_k > 0 || o.top_p < 1 || o.min_p > 0;
+    int chosen, n_kept = 0, done = 0; /* done: blocks of the logits that are in parts */
+    struct total all;
     const float *z = heated(o, logits, n, j.seen, memory);
     if (!(o.temperature > 0)) {
-        int id = largest(w, z, n);
-        if (threadIdx.x == 0) {
-            w->chosen = id;
-            w->max = (double)z[id];
-            many[0] = {z[id], id};
-            w->kept = 1;
-        }
+        chosen = largest(w, z, n);
+        all = {(double)z[chosen], 1};
+        if (threadIdx.x == 0)
+            many[0] = {z[chosen], chosen};
         kept = many;
+        n_kept = 1;
         __syncthreads();
     } else {
-        fill_parts(parts, z, n);
-        sum_parts(w, parts, blocks);
-        if (filtered)
-            filter(w, o, z, n, many, &kept);
-        if (threadIdx.x == 0)
-            w->chosen = filtered ? draw_kept(w, kept, w->kept, o.u)
-                                 : draw_all(w, parts, blocks, z, n, o.u);
+        fill_parts(parts, z, 0, n);
+        all = sum_parts(w, parts, blocks);
+        done = z != logits ? 0 : n == v ? blocks : n / OPS_VOCAB_BLOCK;
+        if (o.top_k > 0 || o.top_p < 1 || o.min_p > 0) {
+            n_kept = filter(w, o, all, z, n, many);
+            kept = many;
+            chosen = draw_kept(w, all, kept, n_kept, o.u);
+        } else {
+            chosen = draw_all(w, all, parts, blocks, z, n, o.u);
+        }
         __syncthreads();
     }
     if (j.p) {
-        write_distribution(w, j.p, v, z, n, kept, w->kept);
+        write_distribution(w, j.p, v, all, z, n, kept, n_kept);
         return;
     }
-    if (z != logits || n != v || !(o.temperature > 0))
-        fill_parts(parts, logits, v);
+    if (done < (int)vocab_blocks(j.v)) {
+        fill_parts(parts, logits, done, v);
+        all = sum_parts(w, parts, (int)vocab_blocks(j.v));
+    }
     if (threadIdx.x == 0) {
-        double lse = vocab_merge(parts, (int)vocab_blocks(j.v), NULL);
-        j.out[m] = {w->chosen, (float)((double)logits[w->chosen] - lse)};
+        double lse = all.max + exact_log(all.sum);
+        j.out[m] = {chosen, (float)((double)logits[chosen] - lse)};
     }
     __syncthreads();
 }
@@ -496,7 +511,7 @@ static struct job job_open(frame *f, struct rows logits, size_t m, size_t v)
     j.logits = logits;
     j.v = v;
     j.z_room = up(v, 64);
-    j.sorted_room = power_of_two(v);
+    j.sorted_room = v;
     j.part_room = vocab_blocks(v);
     j.z = f->take<float>(slots * j.z_room);
     j.sorted = f->take<struct candidate>(slots * j.sorted_room);
