@@ -103,6 +103,16 @@ static bool same(const struct result *a, const struct result *b)
     return true;
 }
 
+static void batch_changes_nothing(struct engine *g, size_t batch, const struct result *want,
+                                  struct result *seen)
+{
+    struct gen_options o = plain;
+    o.batch = batch;
+    memset(seen, 0, sizeof *seen);
+    CHECK_INT(generate(g, &o, (struct ask){0}, 0, PROMPTS, seen, NULL), 0);
+    CHECK(same(want, seen));
+}
+
 static void results_depend_on_nothing_around_them(void)
 {
     char *dir = small_make(small_qwen2, DTYPE_BF16, 1);
@@ -117,13 +127,8 @@ static void results_depend_on_nothing_around_them(void)
         ragged = ragged || want->n[4][s] != want->n[4][0];
     CHECK(ragged);
     static const size_t batches[] = {1, 7, 64, 3};
-    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
-        struct gen_options o = plain;
-        o.batch = batches[i];
-        memset(seen, 0, sizeof *seen);
-        CHECK_INT(generate(g, &o, (struct ask){0}, 0, PROMPTS, seen, NULL), 0);
-        CHECK(same(want, seen));
-    }
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
+        batch_changes_nothing(g, batches[i], want, seen);
     memset(seen, 0, sizeof *seen);
     CHECK_INT(generate(g, &plain, (struct ask){0}, 0, 2, seen, NULL), 0);
     CHECK_INT(generate(g, &plain, (struct ask){0}, 2, PROMPTS, seen, NULL), 0);
@@ -139,13 +144,8 @@ static void results_depend_on_nothing_around_them(void)
     /* More threads than a batch has rows for: parts of a step, and batches that they do not divide. */
     g = open_engine(dir, 200, 0);
     static const size_t few[] = {8, 9, 11, 13, 64};
-    for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
-        struct gen_options o = plain;
-        o.batch = few[i];
-        memset(seen, 0, sizeof *seen);
-        CHECK_INT(generate(g, &o, (struct ask){0}, 0, PROMPTS, seen, NULL), 0);
-        CHECK(same(want, seen));
-    }
+    for (size_t i = 0; i < sizeof few / sizeof *few; i++)
+        batch_changes_nothing(g, few[i], want, seen);
     engine_close(g);
     free(want);
     free(seen);
