@@ -28,6 +28,9 @@ group() {
         "$id" "$responses"
 }
 
+without_cuda() { # without_cuda WHY: skip in a build with CUDA, whose libraries are part of every program
+    gcpo-rollout -V -v | grep -q '^cuda: not in this build' || skip "built with CUDA: $1"
+}
 plain() { zstd -dcf "$@"; } # zstd or plain, to text
 
 # call PROGRAM OUT IN...: the program at work; OUT empty: standard output
