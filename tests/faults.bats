@@ -2,6 +2,7 @@
 # Every call of every kind fails once in every program: no crash, no success with a damaged output, nothing left behind, and
 # the same command then ends in the same bytes.  `make torture` tries every n, this a growing stride.
 bats_require_minimum_version 1.5.0
+CUDA_TOO="the calls of its runtime, which opening a device makes, would fail as ours do"
 setup() {
     load helpers
     FAULTS=$(dirname "$(command -v gcpo-verify)")/tests/faults.so
@@ -9,7 +10,6 @@ setup() {
 }
 
 sweep() { # sweep PROGRAM...: all cases hold, and points were tried in each
-    without_cuda "its runtime's calls would fail as ours do"
     local status=0
     "$ROOT/tests/faults.sh" -g 1 "$@" > "$T/log" 2>&1 || status=$?
     sed 's/^/# /' "$T/log" >&3
@@ -24,9 +24,9 @@ sweep() { # sweep PROGRAM...: all cases hold, and points were tried in each
 
 @test "the filters" { sweep gcpo-verify gcpo-inject-gold gcpo-advantage; }
 @test "gcpo-cat, gcpo-stat, gcpo-report" { sweep gcpo-cat gcpo-stat gcpo-report; }
-@test "gcpo-gold, gcpo-prompts, gcpo-rollout, gcpo-score" { sweep gcpo-gold gcpo-prompts gcpo-rollout gcpo-score; }
-@test "gcpo-update" { sweep gcpo-update; }
-@test "gcpo-model" { sweep gcpo-model; }
+@test "gcpo-gold, gcpo-prompts, gcpo-rollout, gcpo-score" { without_cuda "$CUDA_TOO"; sweep gcpo-gold gcpo-prompts gcpo-rollout gcpo-score; }
+@test "gcpo-update" { without_cuda "$CUDA_TOO"; sweep gcpo-update; }
+@test "gcpo-model" { without_cuda "$CUDA_TOO"; sweep gcpo-model; }
 
 @test "interrupted calls are taken up again" {
     { group a w n w; group b w c; } > "$T/in"

@@ -218,15 +218,16 @@ struct step {
     const struct sample_row *rows;
     struct sample_out *out;
     size_t n_parts;
-    meanwhile_fn *meanwhile; /* NULL once it was called */
+    meanwhile_fn *meanwhile; /* NULL once it was called; lanes find it so */
     void *arg;
     bool failed;
 };
 
 static void call_meanwhile(struct step *s)
 {
-    if (s->meanwhile)
-        s->failed = !s->meanwhile(s->arg);
+    if (!s->meanwhile)
+        return;
+    s->failed = !s->meanwhile(s->arg);
     s->meanwhile = NULL;
 }
 
@@ -250,8 +251,7 @@ static void step_part(struct backend *b, size_t part, void *arg)
         n = end - i < most ? end - i : most;
         b->op->linear(
             b, &(struct linear){.w = m->head, .m = n, .x = rows_from(r->ends, i), .y = logits});
-        if (s->n_parts == 1)
-            call_meanwhile(s); /* a device of its own still works on the logits */
+        call_meanwhile(s); /* a device of its own still works on the logits */
         if (s->failed)
             return;
         b->op->sample(

@@ -43,8 +43,8 @@ size_t runner_add(struct runner *r, const struct page_run *shared, size_t n_shar
 void runner_run(struct runner *r);
 
 /* A decode step: each row of the batch is a sequence of its own.  Through the model, to the head,
- * and a token is drawn for each.  meanwhile(arg) is called once before the draws, while
- * a device of its own works on the logits; it does not use the runner.  False, as then is the step, if it fails. */
+ * and a token is drawn for each.  meanwhile(arg) is called once, before the draws: a GPU
+ * computes in that time.  It does not use the runner.  Where it fails, the step does, and draws nothing. */
 typedef bool meanwhile_fn(void *arg);
 bool runner_step(struct runner *r, const struct sample_row *rows, struct sample_out *out,
                  meanwhile_fn *meanwhile, void *arg);

@@ -273,7 +273,7 @@ static void measure_limits(struct bench *x)
 /* In a process of its own, so that its buffers are not in our peak memory. */
 static void measure_limits_apart(struct bench *x)
 {
-    int ends[2], status;
+    int ends[2];
     double limits[2];
     pid_t child;
     if (pipe(ends) != 0 || (child = fork()) < 0) {
@@ -290,7 +290,7 @@ static void measure_limits_apart(struct bench *x)
     if (read(ends[0], limits, sizeof limits) != (ssize_t)sizeof limits)
         limits[0] = limits[1] = 0;
     close(ends[0]);
-    waitpid(child, &status, 0);
+    waitpid(child, NULL, 0);
     if (limits[0] <= 0)
         exit(ERR_SYSTEM);
     x->peak = limits[0], x->bandwidth = limits[1];

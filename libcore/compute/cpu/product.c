@@ -73,6 +73,7 @@ void cpu_product(struct cpu *c, const struct gemm *g, enum panels kind)
     j.row_blocks = (g->m + j.rows - 1) / j.rows;
     j.depth = g->m * g->k <= FEW_ELEMENTS && g->k ? g->k : PRODUCT_DEPTH;
     /* Enough tasks for the threads, of nearly equal size, unless the work is not worth waking them. */
+    /* Many weights come from memory, at a rate that differs between threads: tasks are smaller there. */
     size_t work = g->m * g->n * g->k, each = j.n_panels < 64 * threads ? 3 : 6;
     size_t wanted = work < 1 << 17 ? 1 : each * threads;
     size_t least = (j.n_panels + PRODUCT_PANELS - 1) / PRODUCT_PANELS;
