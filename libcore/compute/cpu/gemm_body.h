@@ -24,7 +24,8 @@ INLINE size_t tile_height(size_t n_panels)
     return n_panels == 2 ? 12 : n_panels % 3 && n_panels % 4 == 0 ? 6 : 8;
 }
 
-enum { AHEAD = 32, CACHE_LINE = 64 }; /* steps of k; bytes */
+enum { AHEAD = 64, CACHE_LINE = 64 }; /* links; bytes */
+enum { SECOND_CACHE = 2 };              /* for __builtin_prefetch */
 
 /* The tile at (i, j); `width` valid columns in its last panel. */
 struct tile_at {
@@ -118,36 +119,44 @@ INLINE void tile_link(const struct tile_source *s, v16 (*acc)[8], const size_t u
     }
 }
 
+INLINE void tile_step(struct tile_source *s, size_t links, size_t step, size_t line)
+{
+    s->a0 += links * step;
+    s->a4 += links * step;
+    s->a8 += links * step;
+    s->b += links * line;
+}
+
 /* The chains over all of k.  Weights come from memory in decoding, and the hardware alone does not
- * fetch enough ahead; only the first tile of a panel needs it, and a low tile is all loads already. */
+ * fetch enough ahead: the first tile of a group of panels asks for what comes AHEAD links later,
+ * into the second cache, since requests of the first one would make its own loads wait.  Towards the
+ * end that is the beginning of the next group. */
 INLINE void tile_chains(const struct gemm *g, struct tile_source s, v16 (*acc)[8], bool fetch,
                         const size_t step, const int rows, const int panels, const enum panels kind)
 {
     const size_t size = kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float);
     const size_t row = g->a_row, panel = g->b_panel * size, line = PANEL * size;
-    size_t k = g->k;
-    for (; k >= UNROLL; k -= UNROLL) {
-        if (fetch) {
+    size_t ahead = AHEAD * line, left = g->k > AHEAD ? AHEAD : 0;
+    for (size_t k = g->k - left;; k = left, left = 0, ahead += (size_t)(panels - 1) * panel) {
+        for (; k >= UNROLL; k -= UNROLL) {
+            if (fetch) {
 #pragma GCC unroll 8
-            for (int p = 0; p < panels; p++)
+                for (int p = 0; p < panels; p++)
 #pragma GCC unroll 4
-                for (size_t at = 0; at < UNROLL * line; at += CACHE_LINE)
-                    __builtin_prefetch(s.b + (size_t)p * panel + AHEAD * line + at);
+                    for (size_t at = 0; at < UNROLL * line; at += CACHE_LINE)
+                        __builtin_prefetch(s.b + (size_t)p * panel + ahead + at, 0, SECOND_CACHE);
+            }
+#pragma GCC unroll 4
+            for (size_t u = 0; u < UNROLL; u++)
+                tile_link(&s, acc, u, row, step, panel, rows, panels, kind);
+            tile_step(&s, UNROLL, step, line);
         }
-#pragma GCC unroll 4
-        for (size_t u = 0; u < UNROLL; u++)
-            tile_link(&s, acc, u, row, step, panel, rows, panels, kind);
-        s.a0 += UNROLL * step;
-        s.a4 += UNROLL * step;
-        s.a8 += UNROLL * step;
-        s.b += UNROLL * line;
-    }
-    for (; k; k--) {
-        tile_link(&s, acc, 0, row, step, panel, rows, panels, kind);
-        s.a0 += step;
-        s.a4 += step;
-        s.a8 += step;
-        s.b += line;
+        for (; k; k--) {
+            tile_link(&s, acc, 0, row, step, panel, rows, panels, kind);
+            tile_step(&s, 1, step, line);
+        }
+        if (!left)
+            break;
     }
 }
 

@@ -17,6 +17,7 @@ struct job {
 };
 
 enum { FEW_ELEMENTS = 1 << 15 }; /* of rows, that stay in the second cache beside panels */
+enum { TASK_BYTES = 384 << 10 }; /* of weights that one task reads from memory */
 
 size_t product_worker_floats(void)
 {
@@ -63,6 +64,14 @@ static void block(void *arg, size_t task, size_t worker)
     }
 }
 
+/* Panels of a task that reads them in one go: TASK_BYTES, but whole tiles. */
+static size_t few_panels(const struct job *j)
+{
+    size_t size = j->kind == PANELS_BF16 ? sizeof(uint16_t) : sizeof(float);
+    size_t n = TASK_BYTES / (j->g.k * PANEL * size + 1) / 3 * 3;
+    return n < 3 ? 3 : n < PRODUCT_PANELS ? n : PRODUCT_PANELS;
+}
+
 void cpu_product(struct cpu *c, const struct gemm *g, enum panels kind)
 {
     if (g->m == 0 || g->n == 0)
@@ -76,7 +85,8 @@ void cpu_product(struct cpu *c, const struct gemm *g, enum panels kind)
     /* Many weights come from memory, at a rate that differs between threads: tasks are smaller there. */
     size_t work = g->m * g->n * g->k, each = j.n_panels < 64 * threads ? 3 : 6;
     size_t wanted = work < 1 << 17 ? 1 : each * threads;
-    size_t least = (j.n_panels + PRODUCT_PANELS - 1) / PRODUCT_PANELS;
+    size_t most = j.depth == g->k ? few_panels(&j) : PRODUCT_PANELS;
+    size_t least = (j.n_panels + most - 1) / most;
     j.panel_blocks = (wanted + j.row_blocks - 1) / j.row_blocks;
     if (j.panel_blocks < least)
         j.panel_blocks = wanted == 1 ? least : up(least, threads);
