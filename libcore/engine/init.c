@@ -1,6 +1,7 @@
 /* init.c - engine_init: a model of random weights. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "model/config.h"
@@ -14,20 +15,37 @@ struct init {
     const struct engine_init *spec;
     const struct layout *layout;
     double *std; /* by parameter: < 0 means ones */
+    struct pool *pool;
+    /* the part that is being made */
+    double part_std;
+    size_t at, n;
+    float *out;
 };
+
+enum { TASK_VALUES = 4096 };
+
+static void part_task(void *arg, size_t task, size_t worker)
+{
+    const struct init *j = arg;
+    size_t begin = task * TASK_VALUES, end = begin + TASK_VALUES < j->n ? begin + TASK_VALUES : j->n;
+    (void)worker;
+    for (size_t i = begin; i < end; i++) {
+        size_t k = j->at + i; /* place in the flat vector: every weight has a number of its own */
+        if (j->part_std > 0)
+            j->out[i] = (float)(j->part_std * rng_gaussian(j->spec->seed, k >> 32, (uint32_t)k));
+        else
+            j->out[i] = j->part_std < 0 ? 1 : 0;
+    }
+}
 
 static void read_initial(void *arg, size_t param, size_t from, size_t n, float *out)
 {
-    const struct init *j = arg;
-    double std = j->std[param];
-    size_t at = j->layout->params[param].offset + from;
-    for (size_t i = 0; i < n; i++) {
-        size_t k = at + i; /* place in the flat vector: every weight has a number of its own */
-        if (std > 0)
-            out[i] = (float)(std * rng_gaussian(j->spec->seed, k >> 32, (uint32_t)k));
-        else
-            out[i] = std < 0 ? 1 : 0;
-    }
+    struct init *j = arg;
+    j->part_std = j->std[param];
+    j->at = j->layout->params[param].offset + from;
+    j->n = n;
+    j->out = out;
+    pool_run(j->pool, (n + TASK_VALUES - 1) / TASK_VALUES, part_task, j);
 }
 
 static void set_std(struct init *j, int param, double std)
@@ -126,9 +144,10 @@ bool engine_init(const char *path, const struct engine_init *spec, uint64_t max_
     layout_init(&l, &c);
     struct init j = {.spec = spec, .layout = &l, .std = xcalloc(l.n_params, sizeof(double))};
     choose_stds(&j);
-    bool ok = write_text(path, "config.json", &config, e) &&
+    bool ok = (j.pool = pool_open(0, e)) && write_text(path, "config.json", &config, e) &&
               write_text(path, "generation_config.json", &generation, e) &&
               weights_write(path, &l, dtype, max_shard_bytes, read_initial, &j, e);
+    pool_close(j.pool);
     free(j.std);
     layout_free(&l);
     buf_free(&config);

@@ -1,6 +1,6 @@
 /* bench_rollout.c - rollouts of random models, beside the limits of this machine.
  *
- *     bench_rollout [-j N] [--rounds N] [--bf16] [--json] [MODEL:GROUPSxSAMPLES:PROMPT+RESPONSE ...]
+ *     bench_rollout [-j N] [--rounds N] [--model DIR] [--bf16] [--json] [MODEL:GROUPSxSAMPLES:PROMPT+RESPONSE ...]
  *
  * MODEL is tiny (0.8 M parameters), small (14 M), qwen0.5b (494 M) or qwen1.5b, with
  * weights of bf16; nothing ends before its last token.  Medians.  "rollout" is response tokens a second
@@ -12,29 +12,13 @@
 #include "base/opt.h"
 #include "base/rng.h"
 #include "compute/ops.h"
-#include "engine/engine.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "bench_model.h"
+
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-struct shape {
-    const char *name;
-    int32_t hidden, layers, heads, ff, vocab;
-};
-
-static const struct shape shapes[] = {
-    {"tiny", 128, 4, 4, 344, 512},
-    {"small", 384, 8, 6, 1024, 4096},
-    {"qwen0.5b", 896, 24, 14, 4864, 151936},
-    {"qwen1.5b", 1536, 28, 12, 8960, 151936},
-};
-enum { KV_HEADS = 2, ROUNDS_MAX = 25 };
+enum { ROUNDS_MAX = 25 };
 
 static const char *const usual[] = {
     "tiny:8x8:64+64",  "tiny:8x8:256+256", "small:1x8:64+64",  "small:4x8:64+64",
@@ -43,57 +27,14 @@ static const char *const usual[] = {
 struct bench {
     struct engine_options o;
     uint64_t rounds;
+    const char *model;
     bool json;
     double peak, bandwidth; /* flop/s, byte/s */
 };
 
 static double now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void check(bool ok, const struct err *e)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "bench_rollout: %s\n", e->text);
-    exit(e->status);
-}
-
-static void make_model(const struct shape *s, const char *dir)
-{
-    struct err e = ERR_NONE;
-    struct engine_init i = {.family = "qwen2",
-                            .dtype = "bf16",
-                            .vocab_size = s->vocab,
-                            .context = 32768,
-                            .n_layers = s->layers,
-                            .n_heads = s->heads,
-                            .n_kv_heads = KV_HEADS,
-                            .head_dim = s->hidden / s->heads,
-                            .hidden = s->hidden,
-                            .ff = s->ff,
-                            .tied = true,
-                            .rope_theta = 1e6,
-                            .norm_eps = 1e-6,
-                            .std_embed = 0.02,
-                            .std_in = 0.02,
-                            .seed = 1,
-                            .bos = -1};
-    check(engine_init(dir, &i, 0, &e), &e);
-}
-
-static void remove_model(const char *dir)
-{
-    DIR *d = opendir(dir);
-    for (struct dirent *entry; d && (entry = readdir(d));)
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(d), entry->d_name, 0);
-    if (d)
-        closedir(d);
-    rmdir(dir);
+    return seconds(CLOCK_MONOTONIC);
 }
 
 static double weight_bytes(const struct shape *s)
@@ -193,20 +134,21 @@ static int by_all(const void *a, const void *b)
 static void measure(const struct bench *x, const char *text)
 {
     struct work w = {.s = NULL};
-    char name[32], dir[] = "/tmp/gcpo-bench-XXXXXX";
+    char name[32], scratch[] = "/tmp/gcpo-bench-XXXXXX";
+    const char *dir = x->model ? x->model : scratch;
     if (sscanf(text, "%31[^:]:%zux%zu:%zu+%zu", name, &w.groups, &w.samples, &w.prompt,
                &w.response) == 5)
-        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            if (strcmp(shapes[i].name, name) == 0)
-                w.s = &shapes[i];
+        w.s = shape_named(name);
     if (!w.s || !w.groups || !w.samples || !w.prompt || w.response < 3)
         opt_misuse("what is %s? (MODEL:GROUPSxSAMPLES:PROMPT+RESPONSE, 3 tokens or more)", text);
-    if (!mkdtemp(dir))
+    if (!x->model && !mkdtemp(scratch))
         exit(ERR_SYSTEM);
-    make_model(w.s, dir);
+    if (!x->model || mkdir(dir, 0777) == 0)
+        make_model(w.s, "bf16", dir);
     struct err e = ERR_NONE;
     struct engine *g = engine_open(dir, &x->o, &e);
-    remove_model(dir);
+    if (!x->model)
+        remove_model(dir);
     check(g != NULL, &e);
     w.prompts = xmalloc(w.groups * w.prompt * sizeof *w.prompts);
     for (size_t i = 0; i < w.groups * w.prompt; i++)
@@ -304,6 +246,7 @@ int main(int argc, char **argv)
     struct opt opts[] = {
         OPT_COUNT('j', "threads", "N", &threads, 1, 1024, "threads"),
         OPT_COUNT(0, "rounds", "N", &x.rounds, 1, ROUNDS_MAX, "to take the median of"),
+        OPT_NEUTRAL('m', "model", "DIR", &x.model, "a folder for the model: made if need be, and kept"),
         OPT_SWITCH(0, "bf16", &bf16, "products in bf16"),
         OPT_SWITCH(0, "json", &x.json, "one JSON object for each line"), OPT_END};
     char **shapes_asked =

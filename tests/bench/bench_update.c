@@ -14,34 +14,12 @@
 #include "base/rng.h"
 #include "compute/backend.h"
 #include "compute/ops.h"
-#include "engine/engine.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "bench_model.h"
+
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { ROUNDS_MAX = 99 };
-
-struct shape {
-    const char *name;
-    int32_t hidden, layers, heads, kv_heads, ff, vocab;
-};
-
-static const struct shape shapes[] = {
-    {"tiny", 128, 4, 4, 2, 344, 512},
-    {"mini", 256, 6, 4, 2, 704, 2048},
-    {"small", 384, 8, 6, 2, 1024, 4096},
-    {"medium", 512, 12, 8, 2, 1408, 16384},
-    {"base", 768, 16, 12, 2, 2432, 50304},
-    {"qwen0.5b", 896, 24, 14, 2, 4864, 151936},
-    {"qwen1.5b", 1536, 28, 12, 2, 8960, 151936},
-};
-enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 struct options {
     uint64_t threads, rounds, memory, micro_tokens;
@@ -51,54 +29,8 @@ struct options {
 
 static double now(const struct options *o)
 {
-    struct timespec t;
-    clock_gettime(o->cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    double s = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    double s = seconds(o->cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC);
     return o->cpu ? s / (double)o->threads : s;
-}
-
-static void check(bool ok, const struct err *e)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "bench_update: %s\n", e->text);
-    exit(e->status);
-}
-
-/* ---- the model ---- */
-
-static void make_model(const struct shape *s, const char *dir)
-{
-    struct err e = ERR_NONE;
-    struct engine_init i = {.family = "qwen2",
-                            .dtype = "f32",
-                            .vocab_size = s->vocab,
-                            .context = 32768,
-                            .n_layers = s->layers,
-                            .n_heads = s->heads,
-                            .n_kv_heads = s->kv_heads,
-                            .head_dim = s->hidden / s->heads,
-                            .hidden = s->hidden,
-                            .ff = s->ff,
-                            .tied = true,
-                            .rope_theta = 1e6,
-                            .norm_eps = 1e-6,
-                            .std_embed = 0.02,
-                            .std_in = 0.02,
-                            .seed = 1,
-                            .bos = -1};
-    check(engine_init(dir, &i, 0, &e), &e);
-}
-
-static void remove_model(const char *dir)
-{
-    DIR *d = opendir(dir);
-    for (struct dirent *entry; d && (entry = readdir(d));)
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(d), entry->d_name, 0);
-    if (d)
-        closedir(d);
-    rmdir(dir);
 }
 
 /* ---- the work ---- */
@@ -276,9 +208,7 @@ int main(int argc, char **argv)
     char **names = opt_parse(
         argc, argv,
         &(struct opt_spec){.operands = "[WORK ...]", .summary = "measure updates", .opts = opts});
-    const struct shape *s = NULL;
-    for (size_t i = 0; i < N_SHAPES; i++)
-        s = strcmp(o.shape, shapes[i].name) == 0 ? &shapes[i] : s;
+    const struct shape *s = shape_named(o.shape);
     char scratch[] = "/tmp/gcpo-bench-XXXXXX";
     const char *dir = o.model ? o.model : mkdtemp(scratch);
     if (!s || !dir) {
@@ -287,7 +217,7 @@ int main(int argc, char **argv)
     }
     double peak = peak_of(&o);
     if (!o.model || mkdir(dir, 0777) == 0)
-        make_model(s, dir);
+        make_model(s, "f32", dir);
     for (char **n = names[0] ? names : standard; *n; n++)
         measure(&o, s, dir, *n, peak);
     if (!o.model)

@@ -18,14 +18,19 @@ static void emu_order(unsigned order) /* the GPU takes its own */
 #include "../cuda-emu/emu.h"
 #endif
 
-/* All cases, one after another; GPU_SMALL leaves out the large ones, for slow checkers. */
-static const struct op_case *case_at(size_t i)
+/* All cases, one after another; GPU_SMALL leaves out the large ones, for slow checkers, and GPU_ONLY
+ * those without it in their name. */
+static const struct op_case *case_at(size_t *i)
 {
+    for (;; ++*i) {
+        const struct op_case *c = *i < N_CUDA_CASES ? &cuda_cases[*i] : NULL;
 #ifdef GCPO_REAL_GPU
-    if (i >= N_CUDA_CASES && !getenv("GPU_SMALL"))
-        return i - N_CUDA_CASES < N_OP_CASES ? &op_cases[i - N_CUDA_CASES] : NULL;
+        if (*i >= N_CUDA_CASES && *i - N_CUDA_CASES < N_OP_CASES && !getenv("GPU_SMALL"))
+            c = &op_cases[*i - N_CUDA_CASES];
 #endif
-    return i < N_CUDA_CASES ? &cuda_cases[i] : NULL;
+        if (!c || strstr(c->name, getenv("GPU_ONLY") ? getenv("GPU_ONLY") : ""))
+            return c;
+    }
 }
 
 static bool no_gpu(void)
@@ -70,7 +75,7 @@ static void exact_is_the_cpu(void)
     size_t n = 0;
     struct backend *cuda = open_or_die("cuda", PRECISION_EXACT);
     struct backend *cpu = open_or_die("cpu", PRECISION_EXACT);
-    for (const struct op_case *c; (c = case_at(n)); n++) {
+    for (const struct op_case *c; (c = case_at(&n)); n++) {
         struct run a, b;
         run_case(&a, cuda, c);
         run_case(&b, cpu, c);
@@ -116,7 +121,7 @@ static void orders_agree(enum precision precision, const char *only)
         return;
     size_t n = 0;
     struct backend *b = open_or_die("cuda", precision);
-    for (const struct op_case *c; (c = case_at(n)); n++) {
+    for (const struct op_case *c; (c = case_at(&n)); n++) {
         struct run first, other;
         if (only && !strstr(c->name, only))
             continue;
@@ -166,7 +171,7 @@ static void near_ref(enum precision precision, enum precision refs, double least
         return;
     struct backend *ref = open_or_die("ref", refs), *cuda = open_or_die("cuda", precision);
     size_t n = 0;
-    for (const struct op_case *c; (c = case_at(n)); n++) {
+    for (const struct op_case *c; (c = case_at(&n)); n++) {
         struct run a, b;
         if (only && !strstr(c->name, only))
             continue;
