@@ -32,11 +32,14 @@ struct dim3 {
     {
     }
 };
-struct uint4 {
+struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
-struct uint2 {
+struct alignas(8) uint2 {
     unsigned x, y;
+};
+struct alignas(8) float2 {
+    float x, y;
 };
 struct alignas(16) float4 {
     float x, y, z, w;
@@ -169,6 +172,11 @@ template <typename T> T __shfl_sync(unsigned, T v, int lane)
 {
     return emu_from_lane(v, lane);
 }
+
+/* 16, 8 or 4 bytes into shared memory, zeros unless `there`; see mma.cuh. */
+void emu_copy_async(void *to, const void *from, int bytes, bool there);
+void emu_copies_commit(void);
+void emu_copies_wait(int left);
 
 /* Marks of the pool, for an address sanitizer. */
 void emu_pool_used(void *p, size_t bytes, size_t room);

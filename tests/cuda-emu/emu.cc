@@ -21,6 +21,7 @@
 void emu_fly(const void *from, size_t bytes); /* pinned.cc */
 void emu_land(void);
 void permute(unsigned *p, unsigned n); /* order.cc */
+void emu_copies_end(void); /* copies.cc */
 void die(const char *what);
 
 void die(const char *what)
@@ -383,6 +384,7 @@ static void run_block(unsigned n)
                     run_fiber(&fibers[p[i]]);
         } while (release_warps(n));
     } while (release_block(n));
+    emu_copies_end();
 }
 
 /* ---- shared memory ---- */

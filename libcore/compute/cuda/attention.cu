@@ -19,8 +19,10 @@ static struct attn_args args_of(const struct kv *kv, size_t layer, const struct 
 size_t attention_scratch(const struct cuda *c, const struct op_limits *l)
 {
     size_t sums = l->train ? l->rows * l->n_heads * sizeof(float) : 0;
-    size_t slots = c->b.precision == PRECISION_BF16 ? strip_slots(l->rows) : 0;
-    return sums + slots * l->n_heads * (l->head_dim + 2) * sizeof(float) + 1024;
+    if (c->b.precision != PRECISION_BF16)
+        return sums + 1024;
+    size_t forward = strip_slots(l->rows) * l->n_heads * (l->head_dim + 2) * sizeof(float);
+    return sums + forward + (l->train ? attention_grad_mma_scratch(c, l) : 0) + 1024;
 }
 
 size_t attention_shared(const struct cuda *c, const struct op_limits *l)

@@ -15,6 +15,7 @@ struct grad_args {
 
 size_t attention_grad_exact_shared(size_t d);
 size_t attention_grad_mma_shared(size_t d);
+size_t attention_grad_mma_scratch(const struct cuda *c, const struct op_limits *l);
 void attention_grad_exact(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan);
 void attention_grad_mma(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan);
 

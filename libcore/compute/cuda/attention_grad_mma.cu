@@ -1,76 +1,182 @@
 /* attention_grad_mma.cu - the gradient of attention on tensor cores, in the
  * two passes of attention_grad.cu: dk and dv by blocks of keys, dq by rows.
  *
- * Weights are made again from the log-sum-exp, sixteen by sixteen, and go from the registers of one
- * product into the next. In the first pass a warp owns 16 keys and half or all of the head size:
- * at most 128 registers of sums. */
+ * Queries and dout are rounded once, into scratch; what the next round of a loop reads is fetched during
+ * this one.  Weights are made again from the log-sum-exp, sixteen by sixteen, and go from the
+ * registers of one product into the next.  In the first pass a warp owns 16 keys and half or all of
+ * the head size: at most 128 registers of sums.  Where there are few blocks of keys, the query heads of
+ * a group are spread over several blocks, whose sums are added in order. */
 #include "compute/cuda/attention_grad.cuh"
 #include "compute/cuda/mma.cuh"
 
 #define LOG2E 1.4426950408889634f
 
 enum { TILE = 32 /* stacked rows of the first pass */, DIMS_AT_ONCE = 128 };
+enum { BLOCKS_WANTED = 4 /* of the first pass, for a processor */ };
 
-/* What a stacked row needs beside its vectors. */
-struct row_state {
-    float *lse, *d; /* lse in base 2 */
-    int *seen;
+struct mma_grad {
+    struct grad_args g;
+    const uint16_t *q, *dout; /* [row][ld], rounded */
+    size_t ld, n_rows;
+    int parts, each;      /* of a group's heads; heads of a part */
+    float *sum_k, *sum_v; /* [part][row][kv head][d], if there are several */
 };
+
+/* Heads of a key/value head's group that a block of kernels has. */
+struct head_range {
+    int first, n;
+};
+
+__device__ __forceinline__ struct head_range heads_of(int group, int each, int kv_head, int part)
+{
+    int left = group - part * each;
+    return {kv_head * group + part * each, left < each ? left : each};
+}
 
 __device__ __forceinline__ float weight_at(float s, float scale, float lse, bool visible)
 {
-    return visible ? exp2_fast(s * scale - lse) : 0.0f;
+    return visible ? exp2_fast(fmaf(s, scale, -lse)) : 0.0f;
+}
+
+/* Row `i` of a tile that `of` says where to find (an element; false: zeros), for all rows. */
+template <int DT, int ROWS, typename F>
+__device__ __forceinline__ void fetch_stacked(uint16_t *q, uint16_t *dout, const struct mma_grad &g,
+                                              F of)
+{
+    int d = (int)g.g.a.kv.d, ld = tile_ld(d), pieces = d == 16 * DT ? 2 * DT : d / 8;
+    if (d % 8) {
+        for (int i = (int)threadIdx.x / WARP; i < ROWS; i += MMA_THREADS / WARP) {
+            size_t at = 0;
+            bool there = of(i, &at);
+            fill_row(q + i * ld, there ? g.q : NULL, true, at, d);
+            fill_row(dout + i * ld, there ? g.dout : NULL, true, at, d);
+        }
+        return;
+    }
+#pragma unroll
+    for (int k = 0; k < ROWS * 2 * DT; k += MMA_THREADS) {
+        int i = k + (int)threadIdx.x, row = d == 16 * DT ? i / (2 * DT) : i / pieces;
+        int column = (i - row * pieces) * 8;
+        size_t at = 0;
+        if (row >= ROWS)
+            break;
+        bool there = of(row, &at);
+        at = there ? at + (size_t)column : 0;
+        copy_async<16>(q + row * ld + column, g.q + at, there);
+        copy_async<16>(dout + row * ld + column, g.dout + at, there);
+    }
+}
+
+/* Two neighbours of a row of d, as one store where they lie so. */
+__device__ __forceinline__ void store_two(float *row, int at, int d, float x, float y)
+{
+    float *to = row + at;
+    if (at + 1 < d && reinterpret_cast<uintptr_t>(to) % 8 == 0) {
+        *reinterpret_cast<float2 *>(to) = float2{x, y};
+        return;
+    }
+    if (at < d)
+        to[0] = x;
+    if (at + 1 < d)
+        to[1] = y;
 }
 
 /* ---- dk, dv ---- */
 
-static size_t keys_bytes(size_t d)
+/* A tile of stacked rows and what they need beside their vectors. */
+struct tile {
+    uint16_t *q, *dout;
+    float *lse, *d;
+    int *seen;
+};
+
+static __host__ __device__ __forceinline__ size_t tile_bytes(int d)
 {
-    return (2 * OPS_KV_BLOCK + 2 * TILE) * (size_t)tile_ld((int)d) * sizeof(uint16_t) +
-           TILE * (2 * sizeof(float) + sizeof(int));
+    return TILE * (2 * (size_t)tile_ld(d) * sizeof(uint16_t) + 2 * sizeof(float) + sizeof(int));
 }
 
-__device__ __forceinline__ void load_sources(const struct grad_args &g, const struct source &x,
-                                             struct key_block b, int n, size_t kv_head, int first,
-                                             uint16_t *q, uint16_t *dout,
-                                             const struct row_state &st)
+static size_t keys_bytes(size_t d)
 {
-    int d = (int)g.a.kv.d, ld = tile_ld(d);
-    for (int r = (int)threadIdx.x / WARP; r < TILE; r += MMA_THREADS / WARP) {
-        bool there = first + r < x.n;
-        struct from_row f = source_row(g, x, b, n, kv_head, there ? first + r : 0);
-        size_t at = f.head * (size_t)d;
-        fill_row(q + r * ld, there ? row_at(g.a.q, f.row) : NULL, false, at, d);
-        fill_row(dout + r * ld, there ? row_at(g.dout, f.row) : NULL, false, at, d);
-        if (threadIdx.x % WARP == 0) {
-            st.lse[r] = g.a.lse[f.row * g.a.n_heads + f.head] * LOG2E;
-            st.d[r] = g.d[f.row * g.a.n_heads + f.head];
-            st.seen[r] = there ? f.seen : 0;
-        }
+    return 2 * OPS_KV_BLOCK * (size_t)tile_ld((int)d) * sizeof(uint16_t) + 2 * tile_bytes((int)d);
+}
+
+__device__ __forceinline__ struct tile tile_at(uint16_t *begin, int d, int which)
+{
+    struct tile t;
+    t.q = begin + (size_t)which * tile_bytes(d) / sizeof *begin;
+    t.dout = t.q + TILE * tile_ld(d);
+    t.lse = reinterpret_cast<float *>(t.dout + TILE * tile_ld(d));
+    t.d = t.lse + TILE;
+    t.seen = reinterpret_cast<int *>(t.d + TILE);
+    return t;
+}
+
+/* Which stacked rows: those of a source from `first` on, `n` in all. */
+struct cursor {
+    struct source x;
+    int first, n;
+};
+
+/* Onwards by a tile; false: that was the last. */
+__device__ __forceinline__ bool cursor_next(const struct mma_grad &g, struct key_block b, int keys,
+                                            int heads, struct cursor *c)
+{
+    c->first += TILE;
+    while (c->first >= c->n) {
+        if (!source_next(g.g, b, keys, &c->x))
+            return false;
+        c->first = 0;
+        c->n = c->x.n / (int)g.g.a.group * heads;
     }
+    return true;
+}
+
+template <int DT>
+__device__ __forceinline__ void fetch_tile(const struct tile &t, const struct mma_grad &g,
+                                           const struct cursor &c, struct key_block b, int keys,
+                                           struct head_range h)
+{
+    const struct attn_args &a = g.g.a;
+    int begin = a.seqs[c.x.seq].row + c.x.first;
+    fetch_stacked<DT, TILE>(t.q, t.dout, g, [&](int i, size_t *at) {
+        int r = (c.first + i) / h.n, head = h.first + (c.first + i) - r * h.n;
+        *at = (size_t)(begin + r) * g.ld + (size_t)head * a.kv.d;
+        return c.first + i < c.n;
+    });
+    if (threadIdx.x >= TILE)
+        return;
+    int i = c.first + (int)threadIdx.x, r = i / h.n, head = h.first + i - r * h.n;
+    int seen = c.x.first + r + 1 - b.block * OPS_KV_BLOCK;
+    bool there = i < c.n;
+    size_t at = there ? (size_t)(begin + r) * a.n_heads + (size_t)head : 0;
+    copy_async<4>(t.lse + threadIdx.x, a.lse + at, there);
+    copy_async<4>(t.d + threadIdx.x, g.g.d + at, there);
+    t.seen[threadIdx.x] = !there ? 0 : !c.x.own ? c.x.seen : seen < keys ? seen : keys;
 }
 
 /* Sixteen stacked rows from `r` on: sum_v += p^T dout, sum_k += ds^T q, dimensions from `from`. */
 template <int DT>
-__device__ __forceinline__ void
-add_rows(float (&sum_k)[2 * DT][4], float (&sum_v)[2 * DT][4], const uint16_t *keys,
-         const uint16_t *values, const uint16_t *q, const uint16_t *dout,
-         const struct row_state &st, int r, int d, int from, float scale)
+__device__ __forceinline__ void add_rows(float (&sum_k)[2 * DT][4], float (&sum_v)[2 * DT][4],
+                                         const uint16_t *keys, const uint16_t *values,
+                                         const struct tile &x, int r, int d, int from, float scale)
 {
     int ld = tile_ld(d), warp = (int)threadIdx.x / WARP, lane = (int)threadIdx.x % WARP;
     int depth = (d + 15) / 16;
     float s[2][4], dp[2][4];
+#pragma unroll
     for (int t = 0; t < 2; t++)
+#pragma unroll
         for (int e = 0; e < 4; e++)
             s[t][e] = dp[t][e] = 0;
+#pragma unroll 4
     for (int i = 0; i < depth; i++) {
         struct frag_a fk, fv;
         struct frag_b fq, fo;
         load_a(&fk, keys, ld, warp * 16, i * 16, false);
-        load_b(&fq, q, ld, r, i * 16, false);
+        load_b(&fq, x.q, ld, r, i * 16, false);
         mma_16(s[0], s[1], fk, fq);
         load_a(&fv, values, ld, warp * 16, i * 16, false);
-        load_b(&fo, dout, ld, r, i * 16, false);
+        load_b(&fo, x.dout, ld, r, i * 16, false);
         mma_16(dp[0], dp[1], fv, fo);
     }
 #pragma unroll
@@ -78,9 +184,10 @@ add_rows(float (&sum_k)[2 * DT][4], float (&sum_v)[2 * DT][4], const uint16_t *k
 #pragma unroll
         for (int e = 0; e < 4; e++) {
             int key = warp * 16 + lane / 4 + 8 * (e / 2), row = r + t * 8 + 2 * (lane % 4) + e % 2;
-            float p = weight_at(s[t][e], scale * LOG2E, st.lse[row], key < st.seen[row]);
+            float p =
+                weight_at(s[t][e], scale * LOG2E, x.lse[row] * LOG2E, key < x.seen[row]);
             s[t][e] = p;
-            dp[t][e] = p * (dp[t][e] - st.d[row]) * scale;
+            dp[t][e] = p * (dp[t][e] - x.d[row]) * scale;
         }
     struct frag_a fp = a_of(s[0], s[1]), fd = a_of(dp[0], dp[1]);
 #pragma unroll
@@ -88,9 +195,9 @@ add_rows(float (&sum_k)[2 * DT][4], float (&sum_v)[2 * DT][4], const uint16_t *k
         if (from + i * 16 >= d)
             break;
         struct frag_b fo, fq;
-        load_b(&fo, dout, ld, from + i * 16, r, true);
+        load_b(&fo, x.dout, ld, from + i * 16, r, true);
         mma_16(sum_v[2 * i], sum_v[2 * i + 1], fp, fo);
-        load_b(&fq, q, ld, from + i * 16, r, true);
+        load_b(&fq, x.q, ld, from + i * 16, r, true);
         mma_16(sum_k[2 * i], sum_k[2 * i + 1], fd, fq);
     }
 }
@@ -101,156 +208,280 @@ __device__ __forceinline__ void store_keys(struct rows to, const float (&sum)[2 
 {
     int warp = (int)threadIdx.x / WARP, lane = (int)threadIdx.x % WARP;
 #pragma unroll
-    for (int t = 0; t < 2 * DT; t++)
+    for (int h = 0; h < 2; h++) {
+        int key = warp * 16 + lane / 4 + 8 * h;
+        if (key >= n)
+            continue;
+        float *at = row_at(to, row + (size_t)key) + column;
 #pragma unroll
-        for (int e = 0; e < 4; e++) {
-            int key = warp * 16 + lane / 4 + 8 * (e / 2);
-            int dim = from + t * 8 + 2 * (lane % 4) + e % 2;
-            if (key < n && dim < d)
-                row_at(to, row + (size_t)key)[column + (size_t)dim] = sum[t][e];
-        }
+        for (int t = 0; t < 2 * DT; t++)
+            store_two(at, from + t * 8 + 2 * (lane % 4), d, sum[t][2 * h], sum[t][2 * h + 1]);
+    }
 }
 
-template <int DT> __global__ void __launch_bounds__(MMA_THREADS) grad_keys_mma(struct grad_args g)
+/* The sums of a part of the heads, or of all. */
+__device__ __forceinline__ struct rows sums_of(const struct mma_grad &g, struct rows all,
+                                               float *sums, int part)
+{
+    size_t width = g.g.a.kv.n_heads * g.g.a.kv.d;
+    if (g.parts == 1)
+        return all;
+    return {sums + (size_t)part * g.n_rows * width, width};
+}
+
+/* DT: sixteens of the dimensions whose sums a block makes; ALL: of the head size. */
+template <int DT, int ALL>
+__global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(struct mma_grad g)
 {
     SHARED(uint16_t, keys);
-    int d = (int)g.a.kv.d, ld = tile_ld(d), from = (int)blockIdx.z * DIMS_AT_ONCE;
-    uint16_t *values = keys + OPS_KV_BLOCK * ld, *q = values + OPS_KV_BLOCK * ld,
-             *dout = q + TILE * ld;
-    struct row_state st;
-    st.lse = reinterpret_cast<float *>(dout + TILE * ld);
-    st.d = st.lse + TILE;
-    st.seen = reinterpret_cast<int *>(st.d + TILE);
-    struct key_block b = g.blocks[blockIdx.x];
-    size_t kv_head = blockIdx.y;
-    struct seq s = g.a.seqs[b.seq];
+    const struct attn_args &a = g.g.a;
+    int d = (int)a.kv.d, from = (int)blockIdx.z * DIMS_AT_ONCE;
+    uint16_t *values = keys + OPS_KV_BLOCK * tile_ld(d), *tiles = values + OPS_KV_BLOCK * tile_ld(d);
+    struct key_block b = g.g.blocks[blockIdx.x];
+    int kv_head = (int)blockIdx.y / g.parts, part = (int)blockIdx.y % g.parts;
+    struct head_range h = heads_of((int)a.group, g.each, kv_head, part);
+    struct seq s = a.seqs[b.seq];
     int k = b.block * OPS_KV_BLOCK, left = s.n_keys - k;
     int n = left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK;
-    size_t at = kv_place(&g.a.kv, g.a.layer, (size_t)g.a.pages[s.own + b.block], kv_head);
-    fill_block(keys, g.a.kv, at, n);
-    fill_block(values, g.a.kv, at + OPS_KV_BLOCK * g.a.kv.d, n);
+    size_t at = kv_place(&a.kv, a.layer, (size_t)a.pages[s.own + b.block], (size_t)kv_head);
+    fetch_block<ALL>(keys, a.kv, at, n);
+    fetch_block<ALL>(values, a.kv, at + OPS_KV_BLOCK * a.kv.d, n);
+    struct cursor now = {source_own(g.g, b, n), 0, 0};
+    now.n = now.x.n / (int)a.group * h.n;
+    fetch_tile<ALL>(tile_at(tiles, d, 0), g, now, b, n, h);
+    copies_commit();
+    clear_margin(keys, 2 * OPS_KV_BLOCK, d);
+    for (int i = 0; i < 2; i++)
+        clear_margin(tile_at(tiles, d, i).q, 2 * TILE, d);
     float sum_k[2 * DT][4], sum_v[2 * DT][4];
+#pragma unroll
     for (int t = 0; t < 2 * DT; t++)
+#pragma unroll
         for (int e = 0; e < 4; e++)
             sum_k[t][e] = sum_v[t][e] = 0;
-    struct source x = source_own(g, b, n);
-    do {
-        for (int first = 0; first < x.n; first += TILE) {
-            __syncthreads();
-            load_sources(g, x, b, n, kv_head, first, q, dout, st);
-            __syncthreads();
-            for (int r = 0; r < TILE && first + r < x.n; r += 16)
-                add_rows<DT>(sum_k, sum_v, keys, values, q, dout, st, r, d, from, g.a.scale);
+    bool more = true;
+    for (int turn = 0; more; turn ^= 1) {
+        struct tile x = tile_at(tiles, d, turn);
+        int rows = now.n - now.first;
+        copies_wait<0>();
+        __syncthreads();
+        more = cursor_next(g, b, n, h.n, &now);
+        if (more)
+            fetch_tile<ALL>(tile_at(tiles, d, turn ^ 1), g, now, b, n, h);
+        copies_commit();
+        for (int r = 0; r < TILE && r < rows; r += 16)
+            add_rows<DT>(sum_k, sum_v, keys, values, x, r, d, from, a.scale);
+    }
+    size_t row = (size_t)(s.row + k), column = (size_t)kv_head * a.kv.d;
+    store_keys<DT>(sums_of(g, g.g.dk, g.sum_k, part), sum_k, row, n, column, from, d);
+    store_keys<DT>(sums_of(g, g.g.dv, g.sum_v, part), sum_v, row, n, column, from, d);
+}
+
+/* The parts' sums, in order: a block for each block of keys. */
+__global__ void add_head_parts(struct mma_grad g)
+{
+    struct key_block b = g.g.blocks[blockIdx.x];
+    struct seq s = g.g.a.seqs[b.seq];
+    unsigned width = (unsigned)(g.g.a.kv.n_heads * g.g.a.kv.d);
+    int k = b.block * OPS_KV_BLOCK, left = s.n_keys - k;
+    unsigned n = (unsigned)(left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK);
+    for (unsigned i = blockIdx.y * blockDim.x + threadIdx.x; i < n * width;
+         i += gridDim.y * blockDim.x) {
+        unsigned row = i / width, column = i - row * width;
+        size_t at = (size_t)(s.row + k) + row;
+        float dk = 0, dv = 0;
+        for (int p = 0; p < g.parts; p++) {
+            dk += row_at(sums_of(g, g.g.dk, g.sum_k, p), at)[column];
+            dv += row_at(sums_of(g, g.g.dv, g.sum_v, p), at)[column];
         }
-    } while (source_next(g, b, n, &x));
-    size_t row = (size_t)(s.row + k), column = kv_head * g.a.kv.d;
-    store_keys<DT>(g.dk, sum_k, row, n, column, from, d);
-    store_keys<DT>(g.dv, sum_v, row, n, column, from, d);
+        row_at(g.g.dk, at)[column] = dk;
+        row_at(g.g.dv, at)[column] = dv;
+    }
 }
 
 /* ---- dq ---- */
 
+/* As in attention_mma.cu: what is held in shared memory and in registers. */
+template <int DT> struct held {
+    static const int blocks = DT > 8 ? 1 : 2;
+    static const int queries = DT > 8 ? 1 : DT;
+};
+
 static size_t queries_bytes(size_t d)
 {
-    return (2 * STRIP_ROWS + 2 * OPS_KV_BLOCK) * (size_t)tile_ld((int)d) * sizeof(uint16_t) +
-           STRIP_ROWS * (2 * sizeof(float) + sizeof(int));
+    return 4 * OPS_KV_BLOCK * (size_t)tile_ld((int)d) * sizeof(uint16_t);
+}
+
+/* What a lane knows of its two stacked rows. */
+struct row_pair {
+    float lse[2], d[2];
+    int ahead[2]; /* own keys before the row's own; -1: there is no such row */
+};
+
+/* Sixteen keys from j on: sum += ds keys. */
+template <int DT>
+__device__ __forceinline__ void
+add_keys(float (&sum)[2 * DT][4], const struct frag_a (&fq)[held<DT>::queries],
+         const struct frag_a (&fo)[held<DT>::queries], const uint16_t *q, const uint16_t *dout,
+         const uint16_t *keys, const uint16_t *values, const struct row_pair &r,
+         const int (&seen)[2], int j, int d, float scale)
+{
+    int ld = tile_ld(d), warp = (int)threadIdx.x / WARP, lane = (int)threadIdx.x % WARP;
+    int depth = (d + 15) / 16;
+    float w[2][4], dp[2][4];
+#pragma unroll
+    for (int t = 0; t < 2; t++)
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            w[t][e] = dp[t][e] = 0;
+#pragma unroll
+    for (int i = 0; i < DT; i++) {
+        if (i >= depth)
+            break;
+        struct frag_a aq = fq[i % held<DT>::queries], ao = fo[i % held<DT>::queries];
+        struct frag_b fk, fv;
+        if (held<DT>::queries < DT) {
+            load_a(&aq, q, ld, warp * 16, i * 16, false);
+            load_a(&ao, dout, ld, warp * 16, i * 16, false);
+        }
+        load_b(&fk, keys, ld, j, i * 16, false);
+        mma_16(w[0], w[1], aq, fk);
+        load_b(&fv, values, ld, j, i * 16, false);
+        mma_16(dp[0], dp[1], ao, fv);
+    }
+#pragma unroll
+    for (int t = 0; t < 2; t++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            int key = j + t * 8 + 2 * (lane % 4) + e % 2, h = e / 2;
+            float p = weight_at(w[t][e], scale * LOG2E, r.lse[h], key < seen[h]);
+            dp[t][e] = p * (dp[t][e] - r.d[h]) * scale;
+        }
+    struct frag_a fd = a_of(dp[0], dp[1]);
+#pragma unroll
+    for (int i = 0; i < DT; i++) {
+        if (i >= depth)
+            break;
+        struct frag_b fk;
+        load_b(&fk, keys, ld, i * 16, j, true);
+        mma_16(sum[2 * i], sum[2 * i + 1], fd, fk);
+    }
+}
+
+/* A block of keys of a sequence's two lists. */
+struct keys_at {
+    size_t place; /* element */
+    int n, first; /* first: position in the own list; below 0: shared */
+};
+
+__device__ __forceinline__ struct keys_at find_keys(const struct attn_args &a, struct seq s,
+                                                  size_t kv_head, int block)
+{
+    int shared = (s.n_shared + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
+    bool own = block >= shared;
+    int at = own ? block - shared : block, left = (own ? s.n_keys : s.n_shared) - at * OPS_KV_BLOCK;
+    size_t page = (size_t)a.pages[(own ? s.own : s.shared) + at];
+    return {kv_place(&a.kv, a.layer, page, kv_head),
+            left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK, own ? at * OPS_KV_BLOCK : -1};
 }
 
 template <int DT>
-__global__ void __launch_bounds__(MMA_THREADS, DT > 8   ? 1
-                                               : DT > 4 ? 3
-                                                        : 4)
-    grad_queries_mma(struct grad_args g, const struct item *items)
+__global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
+    grad_queries_mma(struct mma_grad g, const struct item *items)
 {
-    SHARED(uint16_t, q);
-    const struct attn_args &a = g.a;
+    SHARED(uint16_t, tiles);
+    constexpr int STAGES = held<DT>::blocks, QUERIES = held<DT>::queries;
+    const struct attn_args &a = g.g.a;
     int d = (int)a.kv.d, ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
-    int lane = (int)threadIdx.x % WARP, depth = (d + 15) / 16;
-    uint16_t *dout = q + STRIP_ROWS * ld, *keys = dout + STRIP_ROWS * ld;
-    uint16_t *values = keys + OPS_KV_BLOCK * ld;
-    float *lse = reinterpret_cast<float *>(values + OPS_KV_BLOCK * ld), *dd = lse + STRIP_ROWS;
+    int lane = (int)threadIdx.x % WARP, depth = (d + 15) / 16, size = OPS_KV_BLOCK * ld;
     struct item item = items[gridDim.x - 1 - blockIdx.x];
     struct seq s = a.seqs[item.seq];
     int group = (int)a.group, in_parts = (group + STRIP_ROWS - 1) / STRIP_ROWS;
-    int each = (group + in_parts - 1) / in_parts, part = (int)blockIdx.y % in_parts;
     size_t kv_head = blockIdx.y / (unsigned)in_parts;
-    int first_head = (int)kv_head * group + part * each;
-    int heads = group - part * each < each ? group - part * each : each, rows = heads * item.n_rows;
-    for (int i = warp; i < STRIP_ROWS; i += MMA_THREADS / WARP) {
-        bool there = i < rows;
-        size_t row = (size_t)(s.row + item.row + (there ? i / heads : 0));
-        size_t head = (size_t)(first_head + i % heads), at = head * (size_t)d;
-        fill_row(q + i * ld, there ? row_at(a.q, row) : NULL, false, at, d);
-        fill_row(dout + i * ld, there ? row_at(g.dout, row) : NULL, false, at, d);
-        if (lane == 0) {
-            lse[i] = a.lse[row * a.n_heads + head] * LOG2E;
-            dd[i] = g.d[row * a.n_heads + head];
+    struct head_range hs = heads_of(group, (group + in_parts - 1) / in_parts, (int)kv_head,
+                                    (int)blockIdx.y % in_parts);
+    int rows = hs.n * item.n_rows;
+    uint16_t *q = tiles + 2 * size, *dout = q + size; /* in the second block's place */
+    auto place = [&](int i, size_t *at) {
+        int r = i / hs.n, head = hs.first + i - r * hs.n;
+        *at = (size_t)(s.row + item.row + r) * g.ld + (size_t)head * a.kv.d;
+        return i < rows;
+    };
+    auto fetch = [&](int block) {
+        uint16_t *to = tiles + block % STAGES * 2 * size;
+        struct keys_at k = find_keys(a, s, kv_head, block);
+        fetch_block<DT>(to, a.kv, k.place, k.n);
+        fetch_block<DT>(to + size, a.kv, k.place + OPS_KV_BLOCK * a.kv.d, k.n);
+    };
+    fetch_stacked<DT, STRIP_ROWS>(q, dout, g, place);
+    clear_margin(q, 2 * STRIP_ROWS, d);
+    copies_commit();
+    if (STAGES > 1)
+        fetch(0);
+    copies_commit();
+    copies_wait<1>();
+    __syncthreads();
+    struct frag_a fq[QUERIES], fo[QUERIES];
+#pragma unroll
+    for (int i = 0; i < QUERIES; i++)
+        if (i < depth) {
+            load_a(&fq[i], q, ld, warp * 16, i * 16, false);
+            load_a(&fo[i], dout, ld, warp * 16, i * 16, false);
         }
+    struct row_pair r;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+        int i = warp * 16 + lane / 4 + 8 * h, at = i < rows ? i / hs.n : 0;
+        size_t of = (size_t)(s.row + item.row + at) * a.n_heads +
+                    (size_t)(hs.first + (i < rows ? i - at * hs.n : 0));
+        r.lse[h] = a.lse[of] * LOG2E;
+        r.d[h] = g.g.d[of];
+        r.ahead[h] = i < rows ? item.row + at : -1;
     }
+    __syncthreads();
+    clear_margin(tiles, (STAGES > 1 ? 4 : 2) * OPS_KV_BLOCK, d);
     float sum[2 * DT][4];
+#pragma unroll
     for (int t = 0; t < 2 * DT; t++)
+#pragma unroll
         for (int e = 0; e < 4; e++)
             sum[t][e] = 0;
     int shared = (s.n_shared + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
     int last = item.row + item.n_rows; /* own keys that the last row sees: n_rows = n_keys */
     int end = shared + (last + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
     for (int block = 0; block < end; block++) {
-        bool own = block >= shared;
-        int first = (own ? block - shared : block) * OPS_KV_BLOCK;
-        int left = (own ? s.n_keys : s.n_shared) - first;
-        int n = left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK;
-        size_t page = (size_t)a.pages[(own ? s.own : s.shared) + first / OPS_KV_BLOCK];
-        size_t at = kv_place(&a.kv, a.layer, page, kv_head);
-        __syncthreads();
-        fill_block(keys, a.kv, at, n);
-        fill_block(values, a.kv, at + OPS_KV_BLOCK * a.kv.d, n);
-        __syncthreads();
-        for (int j = 0; j < n; j += 16) {
-            float w[2][4], dp[2][4];
-            for (int t = 0; t < 2; t++)
-                for (int e = 0; e < 4; e++)
-                    w[t][e] = dp[t][e] = 0;
-            for (int i = 0; i < depth; i++) {
-                struct frag_a fq, fo;
-                struct frag_b fk, fv;
-                load_a(&fq, q, ld, warp * 16, i * 16, false);
-                load_b(&fk, keys, ld, j, i * 16, false);
-                mma_16(w[0], w[1], fq, fk);
-                load_a(&fo, dout, ld, warp * 16, i * 16, false);
-                load_b(&fv, values, ld, j, i * 16, false);
-                mma_16(dp[0], dp[1], fo, fv);
-            }
-#pragma unroll
-            for (int t = 0; t < 2; t++)
-#pragma unroll
-                for (int e = 0; e < 4; e++) {
-                    int i = warp * 16 + lane / 4 + 8 * (e / 2);
-                    int key = j + t * 8 + 2 * (lane % 4) + e % 2;
-                    int seen = own ? item.row + i / heads + 1 - first : n;
-                    bool visible = i < rows && key < n && key < seen;
-                    float p = weight_at(w[t][e], a.scale * LOG2E, lse[i], visible);
-                    dp[t][e] = p * (dp[t][e] - dd[i]) * a.scale;
-                }
-            struct frag_a fd = a_of(dp[0], dp[1]);
-#pragma unroll
-            for (int i = 0; i < DT; i++) {
-                if (i >= depth)
-                    break;
-                struct frag_b fk;
-                load_b(&fk, keys, ld, i * 16, j, true);
-                mma_16(sum[2 * i], sum[2 * i + 1], fd, fk);
-            }
+        if (STAGES == 1) {
+            __syncthreads();
+            fetch(block);
+            copies_commit();
         }
+        copies_wait<0>();
+        __syncthreads();
+        if (STAGES > 1 && block + 1 < end)
+            fetch(block + 1);
+        copies_commit();
+        struct keys_at k = find_keys(a, s, kv_head, block);
+        int seen[2];
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            int own = r.ahead[h] + 1 - k.first;
+            seen[h] = r.ahead[h] < 0 ? 0 : k.first < 0 || own > k.n ? k.n : own;
+        }
+        const uint16_t *keys = tiles + block % STAGES * 2 * size;
+        for (int j = 0; j < k.n && warp * 16 < rows; j += 16)
+            add_keys<DT>(sum, fq, fo, q, dout, keys, keys + size, r, seen, j, d, a.scale);
     }
 #pragma unroll
-    for (int t = 0; t < 2 * DT; t++)
+    for (int h = 0; h < 2; h++) {
+        int i = warp * 16 + lane / 4 + 8 * h, at = i / hs.n;
+        if (i >= rows)
+            continue;
+        float *to = row_at(g.g.dq, (size_t)(s.row + item.row + at)) +
+                    (size_t)(hs.first + i - at * hs.n) * a.kv.d;
 #pragma unroll
-        for (int e = 0; e < 4; e++) {
-            int i = warp * 16 + lane / 4 + 8 * (e / 2), dim = t * 8 + 2 * (lane % 4) + e % 2;
-            if (i < rows && dim < d)
-                row_at(g.dq, (size_t)(s.row + item.row +
-                                      i / heads))[(first_head + i % heads) * d + dim] = sum[t][e];
-        }
+        for (int t = 0; t < 2 * DT; t++)
+            store_two(to, t * 8 + 2 * (lane % 4), d, sum[t][2 * h], sum[t][2 * h + 1]);
+    }
 }
 
 /* ---- launching ---- */
@@ -261,28 +492,71 @@ size_t attention_grad_mma_shared(size_t d)
     return keys > queries ? keys : queries;
 }
 
-template <int DT_KEYS, int DT>
-static void launch(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan)
+static size_t copy_ld(size_t n_heads, size_t d)
 {
-    size_t d = g->a.kv.d, keys = keys_bytes(d), queries = queries_bytes(d);
-    void (*by_keys)(struct grad_args) = grad_keys_mma<DT_KEYS>;
-    void (*by_rows)(struct grad_args, const struct item *) = grad_queries_mma<DT>;
-    unsigned heads = (unsigned)g->a.kv.n_heads, halves = (unsigned)parts(d, DIMS_AT_ONCE);
+    return up(n_heads * d, 8);
+}
+
+/* So many parts that there are blocks for every processor.  Together with the rows they are few: a
+ * block of keys has at most 64. */
+static size_t parts_wanted(const struct cuda *c, size_t blocks, size_t group)
+{
+    size_t n = parts(BLOCKS_WANTED * (size_t)c->sms, blocks);
+    return n < group ? n : group;
+}
+
+size_t attention_grad_mma_scratch(const struct cuda *c, const struct op_limits *l)
+{
+    size_t kv_heads = l->n_kv_heads ? l->n_kv_heads : 1, group = l->n_heads / kv_heads;
+    size_t some = BLOCKS_WANTED * (size_t)c->sms * OPS_KV_BLOCK / kv_heads + l->rows;
+    size_t most = group * l->rows, rows = some < most ? some : most;
+    return 2 * l->rows * copy_ld(l->n_heads, l->head_dim) * sizeof(uint16_t) +
+           2 * rows * l->n_kv_heads * l->head_dim * sizeof(float) + 4 * 256;
+}
+
+template <int DT_KEYS, int DT>
+static void launch(struct cuda *c, const struct mma_grad *g, const struct attn_plan *plan)
+{
+    const struct attn_args *a = &g->g.a;
+    size_t d = a->kv.d, keys = keys_bytes(d), queries = queries_bytes(d);
+    void (*by_keys)(struct mma_grad) = grad_keys_mma<DT_KEYS, DT>;
+    void (*by_rows)(struct mma_grad, const struct item *) = grad_queries_mma<DT>;
+    unsigned heads = (unsigned)a->kv.n_heads, halves = (unsigned)parts(d, DIMS_AT_ONCE);
+    unsigned blocks = (unsigned)plan->n_blocks;
     cuda_allow_shared(c, by_keys, keys);
     cuda_allow_shared(c, by_rows, queries);
-    LAUNCH(c, by_keys, dim3((unsigned)plan->n_blocks, heads, halves), MMA_THREADS, keys, *g);
-    /* Last: dq may be dout. */
+    LAUNCH(c, by_keys, dim3(blocks, heads * (unsigned)g->parts, halves), MMA_THREADS, keys, *g);
+    if (g->parts > 1)
+        LAUNCH(c, add_head_parts, dim3(blocks, 4), 256, 0, *g);
     LAUNCH(c, by_rows,
-           dim3((unsigned)plan->n_items, heads * (unsigned)parts(g->a.group, STRIP_ROWS)),
+           dim3((unsigned)plan->n_items, heads * (unsigned)parts(a->group, STRIP_ROWS)),
            MMA_THREADS, queries, *g, plan->items);
 }
 
-void attention_grad_mma(struct cuda *c, const struct grad_args *g, const struct attn_plan *plan)
+void attention_grad_mma(struct cuda *c, const struct grad_args *args, const struct attn_plan *plan)
 {
-    if (g->a.kv.d <= 64)
-        launch<4, 4>(c, g, plan);
-    else if (g->a.kv.d <= 128)
-        launch<8, 8>(c, g, plan);
+    frame f(c);
+    struct mma_grad g = {};
+    size_t width = args->a.n_heads * args->a.kv.d, kv_width = args->a.kv.n_heads * args->a.kv.d;
+    g.g = *args;
+    g.n_rows = plan->n_rows;
+    g.ld = copy_ld(args->a.n_heads, args->a.kv.d);
+    uint16_t *q = f.take<uint16_t>(g.n_rows * g.ld), *dout = f.take<uint16_t>(g.n_rows * g.ld);
+    cuda_round_rows(c, q, g.ld, args->a.q, g.n_rows, width);
+    cuda_round_rows(c, dout, g.ld, args->dout, g.n_rows, width);
+    g.q = q;
+    g.dout = dout;
+    size_t n = parts_wanted(c, plan->n_blocks * args->a.kv.n_heads, args->a.group);
+    g.each = (int)parts(args->a.group, n);
+    g.parts = (int)parts(args->a.group, (size_t)g.each);
+    if (g.parts > 1) {
+        g.sum_k = f.take<float>((size_t)g.parts * g.n_rows * kv_width);
+        g.sum_v = f.take<float>((size_t)g.parts * g.n_rows * kv_width);
+    }
+    if (args->a.kv.d <= 64)
+        launch<4, 4>(c, &g, plan);
+    else if (args->a.kv.d <= 128)
+        launch<8, 8>(c, &g, plan);
     else
-        launch<8, 16>(c, g, plan);
+        launch<8, 16>(c, &g, plan);
 }

@@ -324,23 +324,24 @@ static void cut_seq(struct cutting *x, size_t i, size_t rows_at_once)
     }
 }
 
-/* Pieces so long that there are some for every processor, and no more than STRIP_SLOTS in all. */
+/* Pieces so long that there are a few for every processor, and no more than STRIP_SLOTS in all. */
 static void choose_cut(const struct cuda *c, struct cutting *x)
 {
     const struct host_seqs *all = &x->plan->s;
     size_t blocks = 0, longest = 1, singles = 0;
     for (size_t i = 0; i < all->n; i++) {
-        if (all->seqs[i].n_rows != 1)
+        const struct attn_seq *s = &all->seqs[i];
+        if (s->n_rows != 1)
             continue;
-        size_t n = parts(all->seqs[i].n_keys, OPS_KV_BLOCK) +
-                   parts(all->seqs[i].n_shared, OPS_KV_BLOCK);
+        size_t own = parts(s->n_keys, OPS_KV_BLOCK), shared = parts(s->n_shared, OPS_KV_BLOCK);
+        bool stacked = i > 0 && s->n_shared && s[-1].n_rows == 1 && host_seqs_share(&s[-1], s);
         singles++;
-        blocks += n;
-        longest = n > longest ? n : longest;
+        blocks += own + (stacked ? 0 : shared);
+        longest = own + shared > longest ? own + shared : longest;
     }
     x->limit = singles ? STRIP_SLOTS / singles : 1;
     x->limit = x->limit > STRIP_PARTS ? (size_t)STRIP_PARTS : x->limit;
-    size_t fair = blocks * x->plan->n_kv_heads / (4 * (size_t)c->sms) + 1;
+    size_t fair = blocks * x->plan->n_kv_heads / (8 * (size_t)c->sms) + 1;
     size_t least = x->limit > 2 ? parts(longest, x->limit - 2) : longest;
     x->cut = fair > 4 ? fair : 4;
     x->cut = x->cut > least ? x->cut : least;

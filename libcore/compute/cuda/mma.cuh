@@ -152,6 +152,46 @@ __device__ __forceinline__ struct frag_a a_of(const float (&left)[4], const floa
     return f;
 }
 
+/* ---- copies into shared memory that nobody waits for ----
+ * A thread's copies up to a commit are a group; copies_wait<N> waits for all groups of the thread but
+ * the last N.  Others see them after a barrier that follows. */
+
+/* BYTES: 16 or 4, both sides aligned to that; zeros, and `from` is not read, unless `there`. */
+template <int BYTES>
+__device__ __forceinline__ void copy_async(void *to, const void *from, bool there)
+{
+#ifndef CUDA_EMU
+    uint32_t at = (uint32_t)__cvta_generic_to_shared(to);
+    int n = there ? BYTES : 0;
+    if (BYTES == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(from), "r"(n)
+                     : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(at), "l"(from), "r"(n)
+                     : "memory");
+#else
+    emu_copy_async(to, from, BYTES, there);
+#endif
+}
+
+__device__ __forceinline__ void copies_commit(void)
+{
+#ifndef CUDA_EMU
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#else
+    emu_copies_commit();
+#endif
+}
+
+template <int LEFT> __device__ __forceinline__ void copies_wait(void)
+{
+#ifndef CUDA_EMU
+    asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
+#else
+    emu_copies_wait(LEFT);
+#endif
+}
+
 /* ---- filling tiles ---- */
 
 enum { MMA_THREADS = 128 };
@@ -182,10 +222,48 @@ __device__ __forceinline__ void fill_row(uint16_t *to, const void *from, bool bf
                                 : to_bf16(static_cast<const float *>(from)[at + (size_t)i]);
 }
 
-/* The 64 rows of a block of keys or values at element `at`; zeros from row n on. */
-__device__ __forceinline__ void fill_block(uint16_t *to, const struct kv &kv, size_t at, int n)
+/* Whether rows of d elements go over in sixteens of bytes. */
+__device__ __forceinline__ bool whole_copies(bool bf16, int d)
+{
+    return bf16 && d % 8 == 0;
+}
+
+/* ROWS rows of bf16, d elements each, to a tile: row i from element `at + i * stride`, zeros from row n
+ * on.  DT: sixteens of the head size; threads share the work. */
+template <int DT, int ROWS>
+__device__ __forceinline__ void fetch_rows(uint16_t *to, const uint16_t *from, size_t at,
+                                           size_t stride, int n, int d)
+{
+    int ld = tile_ld(d), pieces = d == 16 * DT ? 2 * DT : d / 8; /* a division by a constant */
+#pragma unroll
+    for (int k = 0; k < ROWS * 2 * DT; k += MMA_THREADS) {
+        int i = k + (int)threadIdx.x, row = d == 16 * DT ? i / (2 * DT) : i / pieces;
+        int column = (i - row * pieces) * 8;
+        if (row < ROWS)
+            copy_async<16>(to + row * ld + column,
+                           from + (row < n ? at + (size_t)row * stride + (size_t)column : 0),
+                           row < n);
+    }
+}
+
+/* Zeros behind rows of d elements, up to sixteens: what copies do not write. */
+__device__ __forceinline__ void clear_margin(uint16_t *tile, int rows, int d)
+{
+    int wide = (d + 15) / 16 * 16 - d;
+    for (int i = (int)threadIdx.x; wide && i < rows * wide; i += MMA_THREADS)
+        tile[i / wide * tile_ld(d) + d + i % wide] = 0;
+}
+
+/* The 64 rows of a block of keys or values at element `at`; zeros from row n on.  Of bf16 they are under
+ * way, else there. */
+template <int DT>
+__device__ __forceinline__ void fetch_block(uint16_t *to, const struct kv &kv, size_t at, int n)
 {
     int d = (int)kv.d, ld = tile_ld(d);
+    if (whole_copies(kv.type == ELEM_BF16, d)) {
+        fetch_rows<DT, OPS_KV_BLOCK>(to, static_cast<const uint16_t *>(kv.data), at, kv.d, n, d);
+        return;
+    }
     for (int i = (int)threadIdx.x / WARP; i < OPS_KV_BLOCK; i += MMA_THREADS / WARP)
         fill_row(to + i * ld, i < n ? kv.data : NULL, kv.type == ELEM_BF16,
                  at + (size_t)i * (size_t)d, d);
