@@ -29,7 +29,8 @@ size_t attention_shared(const struct cuda *c, const struct op_limits *l)
 {
     size_t d = l->head_dim;
     bool tensor = c->b.precision == PRECISION_BF16;
-    size_t forward = tensor ? attention_mma_shared(d) : attention_exact_shared(d);
+    size_t many = attention_mma_shared(d), few = attention_few_shared(d);
+    size_t forward = !tensor ? attention_exact_shared(d) : many > few ? many : few;
     size_t backward = tensor ? attention_grad_mma_shared(d) : attention_grad_exact_shared(d);
     return l->train && backward > forward ? backward : forward;
 }

@@ -7,6 +7,7 @@
 enum {
     EXACT_ROWS = 32,    /* stacked rows (row, head of the group) of a tile of chains */
     STRIP_ROWS = 64,    /* of a tile of tensor cores */
+    FEW_ROWS = 16,      /* of a strip for attention_few.cu */
     STRIP_PARTS = 8,    /* partial results of a row, at most */
     STRIP_SLOTS = 8192, /* partial results of all rows, at most */
     STRIP_PAD = 64,     /* strips are launched in multiples of this */

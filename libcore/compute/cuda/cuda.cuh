@@ -265,6 +265,12 @@ struct strip {
     int32_t seq, n_seqs, row, n_rows, first, end, part;
 };
 
+/* n of them, and empty ones up to `grid`, so that the number launched seldom changes. */
+struct strips {
+    const struct strip *p;
+    size_t n, grid;
+};
+
 /* A row's partial results: n of them from `slot` on; n = 1: there are none. */
 struct row_parts {
     int32_t slot, n;
@@ -289,12 +295,11 @@ struct attn_plan {
     const struct seq *seqs;
     const int32_t *pages;
     const struct item *items;
-    const struct strip *strips;
+    struct strips many, few; /* of more than sixteen stacked rows, and the others */
     const struct key_block *blocks;
     const struct row_parts *row_parts;
     const struct sharers *sharers;
-    size_t n_items, n_strips, n_blocks, n_slots;
-    size_t strip_grid;         /* n_strips and empty ones, so that the number seldom changes */
+    size_t n_items, n_blocks, n_slots;
     size_t item_rows, longest; /* rows of an item, of a sequence; at most */
 };
 

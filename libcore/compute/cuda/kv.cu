@@ -11,6 +11,12 @@
 
 /* ---- pages ---- */
 
+/* Tensor cores multiply bf16: that is what caches of both types give them. */
+static enum elem kept_type(struct backend *b, enum elem type)
+{
+    return b->precision == PRECISION_BF16 ? ELEM_BF16 : type;
+}
+
 static size_t elem_bytes(enum elem type)
 {
     return type == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float);
@@ -19,8 +25,7 @@ static size_t elem_bytes(enum elem type)
 size_t cuda_kv_page_bytes(struct backend *b, enum elem type, size_t n_layers, size_t n_kv_heads,
                           size_t head_dim)
 {
-    (void)b;
-    return n_layers * n_kv_heads * 2 * OPS_KV_BLOCK * head_dim * elem_bytes(type);
+    return n_layers * n_kv_heads * 2 * OPS_KV_BLOCK * head_dim * elem_bytes(kept_type(b, type));
 }
 
 struct kv *cuda_kv_new(struct backend *b, enum elem type, size_t n_layers, size_t n_pages,
@@ -35,7 +40,7 @@ struct kv *cuda_kv_new(struct backend *b, enum elem type, size_t n_layers, size_
     if (!data)
         return NULL;
     struct kv *kv = static_cast<struct kv *>(xmalloc(sizeof *kv));
-    *kv = {type, n_layers, n_pages, n_kv_heads, head_dim, data};
+    *kv = {kept_type(b, type), n_layers, n_pages, n_kv_heads, head_dim, data};
     return kv;
 }
 
@@ -94,7 +99,7 @@ void cuda_kv_write(struct backend *b, const struct kv_write *a)
 
 /* Places of the parts of plan->memory, all 4 bytes wide; sized for the largest batch. */
 struct places {
-    size_t seqs, pages, items, strips, blocks, row_parts, sharers, end;
+    size_t seqs, pages, items, many, few, blocks, row_parts, sharers, end;
 };
 
 static struct places places_of(const struct plan_size *z, size_t page_limit)
@@ -104,8 +109,9 @@ static struct places places_of(const struct plan_size *z, size_t page_limit)
     p.seqs = 0;
     p.pages = p.seqs + z->n_seqs * sizeof(struct seq);
     p.items = p.pages + page_limit * sizeof(int32_t);
-    p.strips = p.items + rows * sizeof(struct item);
-    p.blocks = p.strips + (rows + STRIP_SLOTS + STRIP_PAD) * sizeof(struct strip);
+    p.many = p.items + rows * sizeof(struct item);
+    p.few = p.many + (rows + STRIP_SLOTS + STRIP_PAD) * sizeof(struct strip);
+    p.blocks = p.few + (rows + STRIP_SLOTS + STRIP_PAD) * sizeof(struct strip);
     p.row_parts = p.blocks + page_limit * sizeof(struct key_block);
     p.sharers = p.row_parts + z->n_rows * sizeof(struct row_parts);
     p.end = p.sharers + z->n_seqs * sizeof(struct sharers);
@@ -126,7 +132,8 @@ struct attn_plan *cuda_plan_new(struct backend *b, const struct plan_size *size,
         plan->seqs = reinterpret_cast<const struct seq *>(plan->memory + at.seqs);
         plan->pages = reinterpret_cast<const int32_t *>(plan->memory + at.pages);
         plan->items = reinterpret_cast<const struct item *>(plan->memory + at.items);
-        plan->strips = reinterpret_cast<const struct strip *>(plan->memory + at.strips);
+        plan->many.p = reinterpret_cast<const struct strip *>(plan->memory + at.many);
+        plan->few.p = reinterpret_cast<const struct strip *>(plan->memory + at.few);
         plan->blocks = reinterpret_cast<const struct key_block *>(plan->memory + at.blocks);
         plan->row_parts = reinterpret_cast<const struct row_parts *>(plan->memory + at.row_parts);
         plan->sharers = reinterpret_cast<const struct sharers *>(plan->memory + at.sharers);
@@ -264,11 +271,17 @@ static void fill_items(struct cuda *c, struct attn_plan *plan, size_t tile, bool
 
 struct cutting {
     struct attn_plan *plan;
-    struct strip *to;
     struct row_parts *rows;
+    bool few; /* the heads of a row are */
     size_t cut, limit; /* blocks of a piece; parts of a row, at most */
     int32_t n_slots;
 };
+
+static void add_strip(struct cutting *x, const struct strip &s)
+{
+    struct strips *to = x->few && s.n_seqs == 1 && s.n_rows == 1 ? &x->plan->few : &x->plan->many;
+    mine(x->plan, to->p)[to->n++] = s;
+}
 
 /* Blocks [first, end) in pieces, numbered from `part` on; returns the next number. */
 static int32_t cut_run(struct cutting *x, struct strip s, int32_t first, int32_t end, int32_t part)
@@ -278,7 +291,7 @@ static int32_t cut_run(struct cutting *x, struct strip s, int32_t first, int32_t
         s.first = first + blocks * i / n;
         s.end = first + blocks * (i + 1) / n;
         s.part = part++;
-        x->to[x->plan->n_strips++] = s;
+        add_strip(x, s);
     }
     return part;
 }
@@ -318,7 +331,7 @@ static void cut_seq(struct cutting *x, size_t i, size_t rows_at_once)
         if (s->n_rows == 1 && x->limit > 1)
             n = cut_run(x, strip, 0, end, 0);
         else
-            x->to[x->plan->n_strips++] = strip;
+            add_strip(x, strip);
         for (size_t k = 0; k < rows; k++)
             set_parts(x, s->row + row + k, n);
     }
@@ -347,15 +360,23 @@ static void choose_cut(const struct cuda *c, struct cutting *x)
     x->cut = x->cut > least ? x->cut : least;
 }
 
+static void send_strips(struct cuda *c, const struct attn_plan *plan, struct strips *s)
+{
+    struct strip *to = mine(plan, s->p);
+    s->grid = up(s->n, STRIP_PAD);
+    memset(to + s->n, 0, (s->grid - s->n) * sizeof *to);
+    send(c, plan, s->p, s->grid * sizeof *to);
+}
+
 static void fill_strips(struct cuda *c, struct attn_plan *plan)
 {
     const struct host_seqs *s = &plan->s;
     size_t group = plan->n_heads / plan->n_kv_heads;
     size_t rows = group < STRIP_ROWS ? STRIP_ROWS / group : 1;
-    struct cutting x = {plan, mine(plan, plan->strips), mine(plan, plan->row_parts), 0, 0, 0};
+    struct cutting x = {plan, mine(plan, plan->row_parts), group <= FEW_ROWS, 0, 0, 0};
     choose_cut(c, &x);
     memset(x.rows, 0, plan->n_rows * sizeof *x.rows); /* rows of no sequence have no parts */
-    plan->n_strips = 0;
+    plan->many.n = plan->few.n = 0;
     for (size_t i = 0, n; i < s->n; i += n) {
         n = x.limit > 1 ? stack_of(s, i, rows) : 1;
         if (n > 1)
@@ -364,9 +385,8 @@ static void fill_strips(struct cuda *c, struct attn_plan *plan)
             cut_seq(&x, i, rows);
     }
     plan->n_slots = (size_t)x.n_slots;
-    plan->strip_grid = up(plan->n_strips, STRIP_PAD);
-    memset(x.to + plan->n_strips, 0, (plan->strip_grid - plan->n_strips) * sizeof *x.to);
-    send(c, plan, plan->strips, plan->strip_grid * sizeof *x.to);
+    send_strips(c, plan, &plan->many);
+    send_strips(c, plan, &plan->few);
     send(c, plan, plan->row_parts, plan->n_rows * sizeof *x.rows);
 }
 

@@ -192,6 +192,20 @@ template <int LEFT> __device__ __forceinline__ void copies_wait(void)
 #endif
 }
 
+/* Two neighbours of a row of d, as one store where they lie so. */
+__device__ __forceinline__ void store_two(float *row, int at, int d, float x, float y)
+{
+    float *to = row + at;
+    if (at + 1 < d && reinterpret_cast<uintptr_t>(to) % 8 == 0) {
+        *reinterpret_cast<float2 *>(to) = float2{x, y};
+        return;
+    }
+    if (at < d)
+        to[0] = x;
+    if (at + 1 < d)
+        to[1] = y;
+}
+
 /* ---- filling tiles ---- */
 
 enum { MMA_THREADS = 128 };

@@ -1,0 +1,169 @@
+/* attention_few.cu - attention of few stacked rows, at most sixteen, on tensor cores: a sequence's own
+ * keys in a decode step.
+ *
+ * All four warps have the same rows, and each sixteen keys of every block; their sums are put together
+ * at the end, in shared memory, in order of the warps.  Head size 128: 68 KiB of shared memory, three
+ * blocks on a processor. */
+#include "compute/cuda/attention_mma.cuh"
+
+enum { FEW_KEYS = OPS_KV_BLOCK / (MMA_THREADS / WARP) /* of a block, for a warp */ };
+
+/* out += softmax(queries keys^T) values over the warp's keys of a block. */
+template <int DT>
+__device__ __forceinline__ void attend_keys(float (&out)[2 * DT][4], struct lane_rows &r,
+                                            const uint16_t *q, const uint16_t *keys,
+                                            const struct key_run &k, int ld, int depth,
+                                            float scale)
+{
+    const uint16_t *values = keys + OPS_KV_BLOCK * ld;
+    int from = (int)threadIdx.x / WARP * FEW_KEYS;
+    float w[FEW_KEYS / 8][4];
+#pragma unroll
+    for (int t = 0; t < FEW_KEYS / 8; t++)
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            w[t][e] = 0;
+#pragma unroll
+    for (int i = 0; i < DT; i++) {
+        struct frag_a fq;
+        struct frag_b fk;
+        if (i >= depth)
+            break;
+        load_a(&fq, q, ld, 0, i * 16, false);
+        load_b(&fk, keys, ld, from, i * 16, false);
+        mma_16(w[0], w[1], fq, fk);
+    }
+    softmax_block<DT, FEW_KEYS>(r, w, out, k, from, scale);
+    struct frag_a fp = a_of(w[0], w[1]);
+#pragma unroll
+    for (int i = 0; i < DT; i++) {
+        struct frag_b fv;
+        if (i >= depth)
+            break;
+        load_b(&fv, values, ld, i * 16, from, true);
+        mma_16(out[2 * i], out[2 * i + 1], fp, fv);
+    }
+}
+
+/* The warps' results in shared memory: [warp][row][ld] sums, then [warp][row] maxima and weights. */
+struct shares {
+    float *out, *max, *sum;
+    int ld;
+};
+
+__device__ __forceinline__ struct shares shares_at(void *begin, int d)
+{
+    struct shares x;
+    x.ld = tile_ld(d);
+    x.out = static_cast<float *>(begin);
+    x.max = x.out + MMA_THREADS / WARP * 16 * x.ld;
+    x.sum = x.max + MMA_THREADS / WARP * 16;
+    return x;
+}
+
+template <int DT>
+__device__ __forceinline__ void share(const struct shares &x, const struct lane_rows &r,
+                                      const float (&out)[2 * DT][4])
+{
+    int column = 2 * ((int)threadIdx.x % 4);
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+        int at = (int)threadIdx.x / WARP * 16 + lane_row(h);
+#pragma unroll
+        for (int t = 0; t < 2 * DT; t++)
+            store_two(x.out + at * x.ld, t * 8 + column, x.ld - 8, out[t][2 * h],
+                      out[t][2 * h + 1]);
+        if (column == 0) {
+            x.max[at] = r.max[h];
+            x.sum[at] = r.sum[h];
+        }
+    }
+}
+
+/* A row's shares of the warps, in order. */
+__device__ __forceinline__ void put_together(const struct shares &x, const struct mma_args &g,
+                                             const struct target &to, int row)
+{
+    enum { WARPS = MMA_THREADS / WARP };
+    float scale[WARPS], max = -HUGE_VALF, sum = 0;
+#pragma unroll
+    for (int w = 0; w < WARPS; w++)
+        max = x.max[w * 16 + row] > max ? x.max[w * 16 + row] : max;
+#pragma unroll
+    for (int w = 0; w < WARPS; w++) {
+        scale[w] = exp2_fast(x.max[w * 16 + row] - max);
+        sum = fmaf(x.sum[w * 16 + row], scale[w], sum);
+    }
+    float by = to.whole ? 1.0f / sum : 1.0f;
+    for (int k = (int)threadIdx.x % WARP; k < (int)g.a.kv.d; k += WARP) {
+        float v = 0;
+#pragma unroll
+        for (int w = 0; w < WARPS; w++)
+            v = fmaf(x.out[(w * 16 + row) * x.ld + k], scale[w], v);
+        to.to[k] = v * by;
+    }
+    if (threadIdx.x % WARP == 0)
+        store_sums(g, to, max, sum);
+}
+
+template <int DT>
+__global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 3) attend_few(struct mma_args g)
+{
+    SHARED(uint16_t, tiles);
+    constexpr int STAGES = DT > 8 ? 1 : 2;
+    const struct attn_args &a = g.a;
+    int d = (int)a.kv.d, ld = tile_ld(d), warp = (int)threadIdx.x / WARP, depth = (d + 15) / 16;
+    struct strip s = g.strips[gridDim.x - 1 - blockIdx.x];
+    if (s.n_seqs == 0)
+        return;
+    struct strip_heads h = strip_heads_of(a, (int)blockIdx.y);
+    struct seq seq = a.seqs[s.seq];
+    uint16_t *q = tiles, *blocks = tiles + 16 * ld;
+    auto at = [&](int block) {
+        return blocks + (block - s.first) % STAGES * 2 * OPS_KV_BLOCK * ld;
+    };
+    fetch_pair<DT>(at(s.first), a, seq, s.first, h.kv);
+    copies_commit();
+    clear_margin(blocks, STAGES * 2 * OPS_KV_BLOCK, d);
+    load_queries<4>(q, a, s, h.first, h.n, h.n, warp * 4, 4);
+    struct lane_rows r = lane_rows_of(a, s, 0, h.n, h.n);
+    float out[2 * DT][4];
+#pragma unroll
+    for (int t = 0; t < 2 * DT; t++)
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            out[t][e] = 0;
+    for (int block = s.first; block < s.end; block++) {
+        if (STAGES == 1 && block > s.first) {
+            __syncthreads();
+            fetch_pair<DT>(at(block), a, seq, block, h.kv);
+            copies_commit();
+        }
+        copies_wait<0>();
+        __syncthreads();
+        if (STAGES > 1 && block + 1 < s.end)
+            fetch_pair<DT>(at(block + 1), a, seq, block + 1, h.kv);
+        copies_commit();
+        attend_keys<DT>(out, r, q, at(block), key_run_of(a, seq, block), ld, depth,
+                        a.scale * LOG2E);
+    }
+    struct shares x = shares_at(tiles, d);
+    __syncthreads();
+    share<DT>(x, r, out);
+    __syncthreads();
+    for (int row = warp; row < h.n; row += MMA_THREADS / WARP)
+        put_together(x, g, target_of(g, s, h.first, h.n, row), row);
+}
+
+size_t attention_few_shared(size_t d)
+{
+    size_t ld = (size_t)tile_ld((int)d);
+    return (16 + (d > 128 ? 2 : 4) * OPS_KV_BLOCK) * ld * sizeof(uint16_t);
+}
+
+void attention_few(struct cuda *c, struct mma_args *g, const struct attn_plan *plan)
+{
+    size_t d = g->a.kv.d;
+    launch_strips(c, d <= 64 ? attend_few<4> : d <= 128 ? attend_few<8> : attend_few<16>,
+                  attention_few_shared(d), g, &plan->few);
+}
