@@ -2,7 +2,7 @@
  * keys in a decode step.
  *
  * All four warps have the same rows, and each sixteen keys of every block; their sums are put together
- * at the end, in shared memory, in order of the warps.  Head size 128: 68 KiB of shared memory, three
+ * at the end, in shared memory, in order of the warps.  Head size 128: 72 KiB of shared memory, three
  * blocks on a processor. */
 #include "compute/cuda/attention_mma.cuh"
 
@@ -61,7 +61,7 @@ __device__ __forceinline__ struct shares shares_at(void *begin, int d)
     return x;
 }
 
-template <int DT>
+template <int DT, bool WHOLE>
 __device__ __forceinline__ void share(const struct shares &x, const struct lane_rows &r,
                                       const float (&out)[2 * DT][4])
 {
@@ -71,8 +71,8 @@ __device__ __forceinline__ void share(const struct shares &x, const struct lane_
         int at = (int)threadIdx.x / WARP * 16 + lane_row(h);
 #pragma unroll
         for (int t = 0; t < 2 * DT; t++)
-            store_two(x.out + at * x.ld, t * 8 + column, x.ld - 8, out[t][2 * h],
-                      out[t][2 * h + 1]);
+            store_two<WHOLE>(x.out + at * x.ld, t * 8 + column, x.ld - 8, out[t][2 * h],
+                             out[t][2 * h + 1]);
         if (column == 0) {
             x.max[at] = r.max[h];
             x.sum[at] = r.sum[h];
@@ -82,7 +82,7 @@ __device__ __forceinline__ void share(const struct shares &x, const struct lane_
 
 /* A row's shares of the warps, in order. */
 __device__ __forceinline__ void put_together(const struct shares &x, const struct mma_args &g,
-                                             const struct target &to, int row)
+                                             const struct target &to, int row, int d)
 {
     enum { WARPS = MMA_THREADS / WARP };
     float scale[WARPS], max = -HUGE_VALF, sum = 0;
@@ -95,7 +95,8 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
         sum = fmaf(x.sum[w * 16 + row], scale[w], sum);
     }
     float by = to.whole ? 1.0f / sum : 1.0f;
-    for (int k = (int)threadIdx.x % WARP; k < (int)g.a.kv.d; k += WARP) {
+#pragma unroll 1
+    for (int k = (int)threadIdx.x % WARP; k < d; k += WARP) {
         float v = 0;
 #pragma unroll
         for (int w = 0; w < WARPS; w++)
@@ -106,13 +107,14 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
         store_sums(g, to, max, sum);
 }
 
-template <int DT>
+template <int DT, bool WHOLE>
 __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 3) attend_few(struct mma_args g)
 {
     SHARED(uint16_t, tiles);
-    constexpr int STAGES = DT > 8 ? 1 : 2;
+    enum { STAGES = 2 }; /* blocks of keys and values in shared memory; one is fetched meanwhile */
     const struct attn_args &a = g.a;
-    int d = (int)a.kv.d, ld = tile_ld(d), warp = (int)threadIdx.x / WARP, depth = (d + 15) / 16;
+    int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), depth = (d + 15) / 16;
+    int warp = (int)threadIdx.x / WARP;
     struct strip s = g.strips[gridDim.x - 1 - blockIdx.x];
     if (s.n_seqs == 0)
         return;
@@ -122,10 +124,7 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 3) attend_few(struct
     auto at = [&](int block) {
         return blocks + (block - s.first) % STAGES * 2 * OPS_KV_BLOCK * ld;
     };
-    fetch_pair<DT>(at(s.first), a, seq, s.first, h.kv);
-    copies_commit();
     clear_margin(blocks, STAGES * 2 * OPS_KV_BLOCK, d);
-    load_queries<4>(q, a, s, h.first, h.n, h.n, warp * 4, 4);
     struct lane_rows r = lane_rows_of(a, s, 0, h.n, h.n);
     float out[2 * DT][4];
 #pragma unroll
@@ -133,37 +132,45 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 3) attend_few(struct
 #pragma unroll
         for (int e = 0; e < 4; e++)
             out[t][e] = 0;
-    for (int block = s.first; block < s.end; block++) {
-        if (STAGES == 1 && block > s.first) {
-            __syncthreads();
-            fetch_pair<DT>(at(block), a, seq, block, h.kv);
-            copies_commit();
-        }
+    /* One copy of the code that fetches: a block passes through it once, and waits for code as well. */
+#pragma unroll 1
+    for (int next = s.first; next <= s.end; next++) {
         copies_wait<0>();
         __syncthreads();
-        if (STAGES > 1 && block + 1 < s.end)
-            fetch_pair<DT>(at(block + 1), a, seq, block + 1, h.kv);
+        if (next < s.end)
+            fetch_pair<DT, WHOLE>(at(next), a, seq, next, h.kv);
         copies_commit();
-        attend_keys<DT>(out, r, q, at(block), key_run_of(a, seq, block), ld, depth,
-                        a.scale * LOG2E);
+        if (next == s.first)
+            load_queries<4, WHOLE>(q, a, s, h.first, h.n, h.n, warp * 4, 4, d);
+        else
+            attend_keys<DT>(out, r, q, at(next - 1), key_run_of(a, seq, next - 1), ld, depth,
+                            a.scale * LOG2E);
     }
     struct shares x = shares_at(tiles, d);
     __syncthreads();
-    share<DT>(x, r, out);
+    share<DT, WHOLE>(x, r, out);
     __syncthreads();
     for (int row = warp; row < h.n; row += MMA_THREADS / WARP)
-        put_together(x, g, target_of(g, s, h.first, h.n, row), row);
+        put_together(x, g, target_of(g, s, h.first, h.n, row), row, d);
 }
 
 size_t attention_few_shared(size_t d)
 {
     size_t ld = (size_t)tile_ld((int)d);
-    return (16 + (d > 128 ? 2 : 4) * OPS_KV_BLOCK) * ld * sizeof(uint16_t);
+    return (16 + 4 * OPS_KV_BLOCK) * ld * sizeof(uint16_t);
+}
+
+static void (*kernel_for(const struct attn_args *a))(struct mma_args)
+{
+    size_t d = a->kv.d;
+    if (d <= 64)
+        return attention_whole(a, 4) ? attend_few<4, true> : attend_few<4, false>;
+    if (d <= 128)
+        return attention_whole(a, 8) ? attend_few<8, true> : attend_few<8, false>;
+    return attention_whole(a, 16) ? attend_few<16, true> : attend_few<16, false>;
 }
 
 void attention_few(struct cuda *c, struct mma_args *g, const struct attn_plan *plan)
 {
-    size_t d = g->a.kv.d;
-    launch_strips(c, d <= 64 ? attend_few<4> : d <= 128 ? attend_few<8> : attend_few<16>,
-                  attention_few_shared(d), g, &plan->few);
+    launch_strips(c, kernel_for(&g->a), attention_few_shared(g->a.kv.d), g, &plan->few);
 }

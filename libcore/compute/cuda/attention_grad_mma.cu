@@ -39,12 +39,12 @@ __device__ __forceinline__ float weight_at(float s, float scale, float lse, bool
 }
 
 /* Row `i` of a tile that `of` says where to find (an element; false: zeros), for all rows. */
-template <int DT, int ROWS, typename F>
+template <int DT, bool WHOLE, int ROWS, typename F>
 __device__ __forceinline__ void fetch_stacked(uint16_t *q, uint16_t *dout, const struct mma_grad &g,
                                               F of)
 {
-    int d = (int)g.g.a.kv.d, ld = tile_ld(d), pieces = d == 16 * DT ? 2 * DT : d / 8;
-    if (d % 8) {
+    int d = head_size<DT, WHOLE>(g.g.a.kv), ld = tile_ld(d), pieces = WHOLE ? 2 * DT : d / 8;
+    if (!WHOLE && d % 8) {
         for (int i = (int)threadIdx.x / WARP; i < ROWS; i += MMA_THREADS / WARP) {
             size_t at = 0;
             bool there = of(i, &at);
@@ -55,7 +55,7 @@ __device__ __forceinline__ void fetch_stacked(uint16_t *q, uint16_t *dout, const
     }
 #pragma unroll
     for (int k = 0; k < ROWS * 2 * DT; k += MMA_THREADS) {
-        int i = k + (int)threadIdx.x, row = d == 16 * DT ? i / (2 * DT) : i / pieces;
+        int i = k + (int)threadIdx.x, row = i / pieces;
         int column = (i - row * pieces) * 8;
         size_t at = 0;
         if (row >= ROWS)
@@ -117,16 +117,16 @@ __device__ __forceinline__ bool cursor_next(const struct mma_grad &g, struct key
     return true;
 }
 
-template <int DT>
+template <int DT, bool WHOLE>
 __device__ __forceinline__ void fetch_tile(const struct tile &t, const struct mma_grad &g,
                                            const struct cursor &c, struct key_block b, int keys,
                                            struct head_range h)
 {
     const struct attn_args &a = g.g.a;
     int begin = a.seqs[c.x.seq].row + c.x.first;
-    fetch_stacked<DT, TILE>(t.q, t.dout, g, [&](int i, size_t *at) {
+    fetch_stacked<DT, WHOLE, TILE>(t.q, t.dout, g, [&](int i, size_t *at) {
         int r = (c.first + i) / h.n, head = h.first + (c.first + i) - r * h.n;
-        *at = (size_t)(begin + r) * g.ld + (size_t)head * a.kv.d;
+        *at = (size_t)(begin + r) * g.ld + (size_t)(head * head_size<DT, WHOLE>(a.kv));
         return c.first + i < c.n;
     });
     if (threadIdx.x >= TILE)
@@ -188,7 +188,7 @@ __device__ __forceinline__ void add_rows(float (&sum_k)[2 * DT][4], float (&sum_
     }
 }
 
-template <int DT>
+template <int DT, bool WHOLE>
 __device__ __forceinline__ void store_keys(struct rows to, const float (&sum)[2 * DT][4],
                                            size_t row, int n, size_t column, int from, int d)
 {
@@ -201,7 +201,8 @@ __device__ __forceinline__ void store_keys(struct rows to, const float (&sum)[2 
         float *at = row_at(to, row + (size_t)key) + column;
 #pragma unroll
         for (int t = 0; t < 2 * DT; t++)
-            store_two(at, from + t * 8 + 2 * (lane % 4), d, sum[t][2 * h], sum[t][2 * h + 1]);
+            store_two<WHOLE>(at, from + t * 8 + 2 * (lane % 4), d, sum[t][2 * h],
+                             sum[t][2 * h + 1]);
     }
 }
 
@@ -216,12 +217,12 @@ __device__ __forceinline__ struct rows sums_of(const struct mma_grad &g, struct 
 }
 
 /* DT: sixteens of the dimensions whose sums a block makes; ALL: of the head size. */
-template <int DT, int ALL>
+template <int DT, int ALL, bool WHOLE>
 __global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(struct mma_grad g)
 {
     SHARED(uint16_t, keys);
     const struct attn_args &a = g.g.a;
-    int d = (int)a.kv.d, from = (int)blockIdx.z * DIMS_AT_ONCE;
+    int d = head_size<ALL, WHOLE>(a.kv), from = (int)blockIdx.z * DIMS_AT_ONCE;
     uint16_t *values = keys + OPS_KV_BLOCK * tile_ld(d), *tiles = values + OPS_KV_BLOCK * tile_ld(d);
     struct key_block b = g.g.blocks[blockIdx.x];
     int kv_head = (int)blockIdx.y / g.parts, part = (int)blockIdx.y % g.parts;
@@ -230,11 +231,11 @@ __global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(st
     int k = b.block * OPS_KV_BLOCK, left = s.n_keys - k;
     int n = left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK;
     size_t at = kv_place(&a.kv, a.layer, (size_t)a.pages[s.own + b.block], (size_t)kv_head);
-    fetch_block<ALL>(keys, a.kv, at, n);
-    fetch_block<ALL>(values, a.kv, at + OPS_KV_BLOCK * a.kv.d, n);
+    fetch_block<ALL, WHOLE>(keys, a.kv, at, n, d);
+    fetch_block<ALL, WHOLE>(values, a.kv, at + (size_t)(OPS_KV_BLOCK * d), n, d);
     struct cursor now = {source_own(g.g, b, n), 0, 0};
     now.n = now.x.n / (int)a.group * h.n;
-    fetch_tile<ALL>(tile_at(tiles, d, 0), g, now, b, n, h);
+    fetch_tile<ALL, WHOLE>(tile_at(tiles, d, 0), g, now, b, n, h);
     copies_commit();
     clear_margin(keys, 2 * OPS_KV_BLOCK, d);
     for (int i = 0; i < 2; i++)
@@ -253,14 +254,14 @@ __global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(st
         __syncthreads();
         more = cursor_next(g, b, n, h.n, &now);
         if (more)
-            fetch_tile<ALL>(tile_at(tiles, d, turn ^ 1), g, now, b, n, h);
+            fetch_tile<ALL, WHOLE>(tile_at(tiles, d, turn ^ 1), g, now, b, n, h);
         copies_commit();
         for (int r = 0; r < TILE && r < rows; r += 16)
             add_rows<DT>(sum_k, sum_v, keys, values, x, r, d, from, a.scale);
     }
-    size_t row = (size_t)(s.row + k), column = (size_t)kv_head * a.kv.d;
-    store_keys<DT>(sums_of(g, g.g.dk, g.sum_k, part), sum_k, row, n, column, from, d);
-    store_keys<DT>(sums_of(g, g.g.dv, g.sum_v, part), sum_v, row, n, column, from, d);
+    size_t row = (size_t)(s.row + k), column = (size_t)(kv_head * d);
+    store_keys<DT, WHOLE>(sums_of(g, g.g.dk, g.sum_k, part), sum_k, row, n, column, from, d);
+    store_keys<DT, WHOLE>(sums_of(g, g.g.dv, g.sum_v, part), sum_v, row, n, column, from, d);
 }
 
 /* The parts' sums, in order: a block for each block of keys. */
@@ -371,14 +372,14 @@ __device__ __forceinline__ struct keys_at find_keys(const struct attn_args &a, s
             left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK, own ? at * OPS_KV_BLOCK : -1};
 }
 
-template <int DT>
+template <int DT, bool WHOLE>
 __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
     grad_queries_mma(struct mma_grad g, const struct item *items)
 {
     SHARED(uint16_t, tiles);
     constexpr int STAGES = held<DT>::blocks, QUERIES = held<DT>::queries;
     const struct attn_args &a = g.g.a;
-    int d = (int)a.kv.d, ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
+    int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
     int lane = (int)threadIdx.x % WARP, depth = (d + 15) / 16, size = OPS_KV_BLOCK * ld;
     struct item item = items[gridDim.x - 1 - blockIdx.x];
     struct seq s = a.seqs[item.seq];
@@ -390,16 +391,16 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
     uint16_t *q = tiles + 2 * size, *dout = q + size; /* in the second block's place */
     auto place = [&](int i, size_t *at) {
         int r = i / hs.n, head = hs.first + i - r * hs.n;
-        *at = (size_t)(s.row + item.row + r) * g.ld + (size_t)head * a.kv.d;
+        *at = (size_t)(s.row + item.row + r) * g.ld + (size_t)(head * d);
         return i < rows;
     };
     auto fetch = [&](int block) {
         uint16_t *to = tiles + block % STAGES * 2 * size;
         struct keys_at k = find_keys(a, s, kv_head, block);
-        fetch_block<DT>(to, a.kv, k.place, k.n);
-        fetch_block<DT>(to + size, a.kv, k.place + OPS_KV_BLOCK * a.kv.d, k.n);
+        fetch_block<DT, WHOLE>(to, a.kv, k.place, k.n, d);
+        fetch_block<DT, WHOLE>(to + size, a.kv, k.place + (size_t)(OPS_KV_BLOCK * d), k.n, d);
     };
-    fetch_stacked<DT, STRIP_ROWS>(q, dout, g, place);
+    fetch_stacked<DT, WHOLE, STRIP_ROWS>(q, dout, g, place);
     clear_margin(q, 2 * STRIP_ROWS, d);
     copies_commit();
     if (STAGES > 1)
@@ -463,10 +464,10 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
         if (i >= rows)
             continue;
         float *to = row_at(g.g.dq, (size_t)(s.row + item.row + at)) +
-                    (size_t)(hs.first + i - at * hs.n) * a.kv.d;
+                    (size_t)((hs.first + i - at * hs.n) * d);
 #pragma unroll
         for (int t = 0; t < 2 * DT; t++)
-            store_two(to, t * 8 + 2 * (lane % 4), d, sum[t][2 * h], sum[t][2 * h + 1]);
+            store_two<WHOLE>(to, t * 8 + 2 * (lane % 4), d, sum[t][2 * h], sum[t][2 * h + 1]);
     }
 }
 
@@ -500,13 +501,13 @@ size_t attention_grad_mma_scratch(const struct cuda *c, const struct op_limits *
            2 * rows * l->n_kv_heads * l->head_dim * sizeof(float) + 4 * 256;
 }
 
-template <int DT_KEYS, int DT>
+template <int DT_KEYS, int DT, bool WHOLE>
 static void launch(struct cuda *c, const struct mma_grad *g, const struct attn_plan *plan)
 {
     const struct attn_args *a = &g->g.a;
     size_t d = a->kv.d, keys = keys_bytes(d), queries = queries_bytes(d);
-    void (*by_keys)(struct mma_grad) = grad_keys_mma<DT_KEYS, DT>;
-    void (*by_rows)(struct mma_grad, const struct item *) = grad_queries_mma<DT>;
+    void (*by_keys)(struct mma_grad) = grad_keys_mma<DT_KEYS, DT, WHOLE>;
+    void (*by_rows)(struct mma_grad, const struct item *) = grad_queries_mma<DT, WHOLE>;
     unsigned heads = (unsigned)a->kv.n_heads, halves = (unsigned)parts(d, DIMS_AT_ONCE);
     unsigned blocks = (unsigned)plan->n_blocks;
     cuda_allow_shared(c, by_keys, keys);
@@ -539,10 +540,12 @@ void attention_grad_mma(struct cuda *c, const struct grad_args *args, const stru
         g.sum_k = f.take<float>((size_t)g.parts * g.n_rows * kv_width);
         g.sum_v = f.take<float>((size_t)g.parts * g.n_rows * kv_width);
     }
-    if (args->a.kv.d <= 64)
-        launch<4, 4>(c, &g, plan);
-    else if (args->a.kv.d <= 128)
-        launch<8, 8>(c, &g, plan);
+    size_t d = args->a.kv.d;
+    bool aligned = rows_aligned(g.g.dq, d) && rows_aligned(g.g.dk, d) && rows_aligned(g.g.dv, d);
+    if (d <= 64)
+        aligned && d == 64 ? launch<4, 4, true>(c, &g, plan) : launch<4, 4, false>(c, &g, plan);
+    else if (d <= 128)
+        aligned && d == 128 ? launch<8, 8, true>(c, &g, plan) : launch<8, 8, false>(c, &g, plan);
     else
-        launch<8, 16>(c, &g, plan);
+        aligned && d == 256 ? launch<8, 16, true>(c, &g, plan) : launch<8, 16, false>(c, &g, plan);
 }

@@ -8,12 +8,12 @@
  * second kernel, in order of the key blocks. */
 #include "compute/cuda/attention_mma.cuh"
 
-template <int DT>
+template <int DT, bool WHOLE>
 __device__ __forceinline__ void store_rows(const struct mma_args &g, const struct strip &s,
                                            const struct lane_rows &r, const struct strip_heads &h,
                                            const float (&out)[2 * DT][4])
 {
-    int d = (int)g.a.kv.d, column = 2 * ((int)threadIdx.x % 4);
+    int d = head_size<DT, WHOLE>(g.a.kv), column = 2 * ((int)threadIdx.x % 4);
 #pragma unroll
     for (int k = 0; k < 2; k++) {
         if (r.ahead[k] < 0)
@@ -23,7 +23,8 @@ __device__ __forceinline__ void store_rows(const struct mma_args &g, const struc
         float by = to.whole ? 1.0f / r.sum[k] : 1.0f;
 #pragma unroll
         for (int t = 0; t < 2 * DT; t++)
-            store_two(to.to, t * 8 + column, d, out[t][2 * k] * by, out[t][2 * k + 1] * by);
+            store_two<WHOLE>(to.to, t * 8 + column, d, out[t][2 * k] * by,
+                             out[t][2 * k + 1] * by);
         if (column == 0)
             store_sums(g, to, r.max[k], r.sum[k]);
     }
@@ -82,13 +83,14 @@ __device__ __forceinline__ void attend_block(float (&out)[2 * DT][4], struct lan
 }
 
 /* DT: sixteens of the head size. */
-template <int DT>
+template <int DT, bool WHOLE>
 __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(struct mma_args g)
 {
     SHARED(uint16_t, tiles);
     constexpr int STAGES = held<DT>::blocks, QUERIES = held<DT>::queries;
     const struct attn_args &a = g.a;
-    int d = (int)a.kv.d, ld = tile_ld(d), warp = (int)threadIdx.x / WARP, tile = OPS_KV_BLOCK * ld;
+    int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
+    int tile = OPS_KV_BLOCK * ld;
     struct strip s = g.strips[gridDim.x - 1 - blockIdx.x]; /* the longest are the last */
     if (s.n_seqs == 0)
         return;
@@ -96,45 +98,47 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(str
     int rows = h.n * (s.n_seqs > 1 ? s.n_seqs : s.n_rows), depth = (d + 15) / 16;
     struct seq first = a.seqs[s.seq];
     uint16_t *q = tiles + 2 * tile; /* behind the first block: in the second one's place */
-    auto fetch = [&](int block) {
-        fetch_pair<DT>(tiles + (block - s.first) % STAGES * 2 * tile, a, first, block, h.kv);
+    auto at = [&](int block) { return tiles + (block - s.first) % STAGES * 2 * tile; };
+    auto attend = [&](float (&out)[2 * DT][4], struct lane_rows &r,
+                      const struct frag_a (&fq)[QUERIES], int block) {
+        if (warp * 16 < rows)
+            attend_block<DT>(out, r, fq, q, at(block), key_run_of(a, first, block), ld, depth,
+                             a.scale * LOG2E);
     };
-    if (STAGES > 1)
-        fetch(s.first);
-    copies_commit();
-    load_queries<8>(q, a, s, h.first, h.n, rows, warp * 16, 16);
     struct lane_rows r = lane_rows_of(a, s, warp * 16, h.n, rows);
-    __syncwarp();
-    struct frag_a fq[QUERIES];
-#pragma unroll
-    for (int i = 0; i < QUERIES; i++)
-        if (i < depth)
-            load_a(&fq[i], q, ld, warp * 16, i * 16, false);
-    __syncthreads();
-    clear_margin(tiles, STAGES * 2 * OPS_KV_BLOCK, d);
+    struct frag_a fq[QUERIES] = {};
     float out[2 * DT][4];
 #pragma unroll
     for (int t = 0; t < 2 * DT; t++)
 #pragma unroll
         for (int e = 0; e < 4; e++)
             out[t][e] = 0;
-    for (int block = s.first; block < s.end; block++) {
-        if (STAGES == 1) {
-            __syncthreads();
-            fetch(block);
-            copies_commit();
-        }
+    clear_margin(tiles, STAGES * 2 * OPS_KV_BLOCK, d);
+    /* One copy of the code that fetches: in a decode step a block passes through it once or twice, and
+     * waits for code as well. */
+#pragma unroll 1
+    for (int next = s.first; next <= s.end; next++) {
         copies_wait<0>();
         __syncthreads();
-        if (STAGES > 1 && block + 1 < s.end)
-            fetch(block + 1);
+        if (STAGES == 1 && next > s.first) {
+            attend(out, r, fq, next - 1);
+            __syncthreads();
+        }
+        if (next < s.end)
+            fetch_pair<DT, WHOLE>(at(next), a, first, next, h.kv);
         copies_commit();
-        const uint16_t *keys = tiles + (block - s.first) % STAGES * 2 * tile;
-        if (warp * 16 < rows)
-            attend_block<DT>(out, r, fq, q, keys, key_run_of(a, first, block), ld, depth,
-                             a.scale * LOG2E);
+        if (next == s.first) {
+            load_queries<8, WHOLE>(q, a, s, h.first, h.n, rows, warp * 16, 16, d);
+            __syncwarp();
+#pragma unroll
+            for (int i = 0; i < QUERIES; i++)
+                if (i < depth)
+                    load_a(&fq[i], q, ld, warp * 16, i * 16, false);
+        } else if (STAGES > 1) {
+            attend(out, r, fq, next - 1);
+        }
     }
-    store_rows<DT>(g, s, r, h, out);
+    store_rows<DT, WHOLE>(g, s, r, h, out);
 }
 
 enum { MERGE_THREADS = 256 };
@@ -190,6 +194,21 @@ void launch_strips(struct cuda *c, void (*kernel)(struct mma_args), size_t bytes
     LAUNCH(c, kernel, dim3((unsigned)strips->grid, heads), MMA_THREADS, bytes, *g);
 }
 
+bool attention_whole(const struct attn_args *a, size_t dt)
+{
+    return a->kv.d == 16 * dt && rows_aligned(a->q, a->kv.d) && rows_aligned(a->out, a->kv.d);
+}
+
+static void (*kernel_for(const struct attn_args *a))(struct mma_args)
+{
+    size_t d = a->kv.d;
+    if (d <= 64)
+        return attention_whole(a, 4) ? attend_strips<4, true> : attend_strips<4, false>;
+    if (d <= 128)
+        return attention_whole(a, 8) ? attend_strips<8, true> : attend_strips<8, false>;
+    return attention_whole(a, 16) ? attend_strips<16, true> : attend_strips<16, false>;
+}
+
 void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_plan *plan)
 {
     frame f(c);
@@ -200,10 +219,7 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     g.part_out = f.take<float>(n * a->kv.d);
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);
-    launch_strips(c, a->kv.d <= 64    ? attend_strips<4>
-                     : a->kv.d <= 128 ? attend_strips<8>
-                                      : attend_strips<16>,
-                  attention_mma_shared(a->kv.d), &g, &plan->many);
+    launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many);
     attention_few(c, &g, plan);
     if (plan->n_slots)
         LAUNCH(c, merge_parts,

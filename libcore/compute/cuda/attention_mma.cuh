@@ -136,14 +136,16 @@ __device__ __forceinline__ void softmax_block(struct lane_rows &r, float (&s)[KE
 }
 
 /* A block's keys to a tile, and its values to the next. */
-template <int DT>
+template <int DT, bool WHOLE>
 __device__ __forceinline__ void fetch_pair(uint16_t *to, const struct attn_args &a,
                                            const struct seq &q, int block, int kv_head)
 {
+    int d = head_size<DT, WHOLE>(a.kv);
     struct key_run k = key_run_of(a, q, block);
     size_t at = kv_place(&a.kv, a.layer, k.page, (size_t)kv_head);
-    fetch_block<DT>(to, a.kv, at, k.n);
-    fetch_block<DT>(to + OPS_KV_BLOCK * tile_ld((int)a.kv.d), a.kv, at + OPS_KV_BLOCK * a.kv.d, k.n);
+    fetch_block<DT, WHOLE>(to, a.kv, at, k.n, d);
+    fetch_block<DT, WHOLE>(to + OPS_KV_BLOCK * tile_ld(d), a.kv, at + (size_t)(OPS_KV_BLOCK * d),
+                           k.n, d);
 }
 
 /* Where a stacked row's result goes: to the output, or to a part of it that is merged later. */
@@ -194,13 +196,12 @@ __device__ __forceinline__ struct strip_heads strip_heads_of(const struct attn_a
 
 /* The stacked rows [begin, begin + n) of the strip, rounded, to a tile, by one warp: AT_ONCE, which
  * divides n, at a time, so that their loads go together. */
-template <int AT_ONCE>
+template <int AT_ONCE, bool WHOLE>
 __device__ __forceinline__ void load_queries(uint16_t *q, const struct attn_args &a,
                                              const struct strip &s, int first_head, int heads,
-                                             int rows, int begin, int n)
+                                             int rows, int begin, int n, int d)
 {
-    int d = (int)a.kv.d, ld = tile_ld(d), lane = (int)threadIdx.x % WARP;
-    bool wide = d % 4 == 0 && a.q.stride % 4 == 0 && reinterpret_cast<uintptr_t>(a.q.p) % 16 == 0;
+    int ld = tile_ld(d), lane = (int)threadIdx.x % WARP;
     for (int base = begin; base < begin + n; base += AT_ONCE) {
         const float *from[AT_ONCE];
 #pragma unroll
@@ -209,18 +210,18 @@ __device__ __forceinline__ void load_queries(uint16_t *q, const struct attn_args
             size_t at = (size_t)entry_of(a.seqs, s.seq, s.n_seqs, s.row, row).row;
             from[j] = i < rows ? row_at(a.q, at) + (first_head + i - row * heads) * d : NULL;
         }
-        for (int k = lane * 4; wide && k < ld - 8; k += WARP * 4) {
+        for (int k = lane * 4; WHOLE && k < d; k += WARP * 4) {
             float4 v[AT_ONCE];
 #pragma unroll
             for (int j = 0; j < AT_ONCE; j++)
-                v[j] = from[j] && k < d ? *reinterpret_cast<const float4 *>(from[j] + k)
-                                        : float4{0, 0, 0, 0};
+                v[j] = from[j] ? *reinterpret_cast<const float4 *>(from[j] + k)
+                               : float4{0, 0, 0, 0};
 #pragma unroll
             for (int j = 0; j < AT_ONCE; j++)
                 *reinterpret_cast<uint2 *>(q + (base + j) * ld + k) =
                     uint2{pack_bf16(v[j].x, v[j].y), pack_bf16(v[j].z, v[j].w)};
         }
-        for (int j = 0; !wide && j < AT_ONCE; j++)
+        for (int j = 0; !WHOLE && j < AT_ONCE; j++)
             fill_row(q + (base + j) * ld, from[j], false, 0, d);
     }
 }
@@ -230,6 +231,8 @@ size_t attention_few_shared(size_t d);
 void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_plan *plan);
 /* The strips of few rows (attention_few.cu). */
 void attention_few(struct cuda *c, struct mma_args *g, const struct attn_plan *plan);
+/* Whether the kernels for whole heads of `dt` sixteens can do it. */
+bool attention_whole(const struct attn_args *a, size_t dt);
 /* One block for each strip and group of heads, if there are strips. */
 void launch_strips(struct cuda *c, void (*kernel)(struct mma_args), size_t bytes,
                    struct mma_args *g, const struct strips *strips);

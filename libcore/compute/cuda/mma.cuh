@@ -193,10 +193,11 @@ template <int LEFT> __device__ __forceinline__ void copies_wait(void)
 }
 
 /* Two neighbours of a row of d, as one store where they lie so. */
+template <bool WHOLE>
 __device__ __forceinline__ void store_two(float *row, int at, int d, float x, float y)
 {
     float *to = row + at;
-    if (at + 1 < d && reinterpret_cast<uintptr_t>(to) % 8 == 0) {
+    if (WHOLE || (at + 1 < d && reinterpret_cast<uintptr_t>(to) % 8 == 0)) {
         *reinterpret_cast<float2 *>(to) = float2{x, y};
         return;
     }
@@ -204,6 +205,21 @@ __device__ __forceinline__ void store_two(float *row, int at, int d, float x, fl
         to[0] = x;
     if (at + 1 < d)
         to[1] = y;
+}
+
+/* ---- whole heads ----
+ * Kernels exist twice: for heads of exactly 16 DT elements, aligned (WHOLE), so that sizes are constants
+ * and a pass over a block is some hundred instructions, and for all others. */
+
+template <int DT, bool WHOLE> __device__ __forceinline__ int head_size(const struct kv &kv)
+{
+    return WHOLE ? 16 * DT : (int)kv.d;
+}
+
+/* Rows of f32 whose heads of d can be read and written in sixteens of bytes. */
+static inline bool rows_aligned(struct rows r, size_t d)
+{
+    return reinterpret_cast<uintptr_t>(r.p) % 16 == 0 && r.stride % 4 == 0 && d % 4 == 0;
 }
 
 /* ---- filling tiles ---- */
@@ -236,23 +252,16 @@ __device__ __forceinline__ void fill_row(uint16_t *to, const void *from, bool bf
                                 : to_bf16(static_cast<const float *>(from)[at + (size_t)i]);
 }
 
-/* Whether rows of d elements go over in sixteens of bytes. */
-__device__ __forceinline__ bool whole_copies(bool bf16, int d)
-{
-    return bf16 && d % 8 == 0;
-}
-
-/* ROWS rows of bf16, d elements each, to a tile: row i from element `at + i * stride`, zeros from row n
- * on.  DT: sixteens of the head size; threads share the work. */
-template <int DT, int ROWS>
+/* ROWS rows of bf16, d elements each (a multiple of 8), to a tile: row i from element `at + i * stride`,
+ * zeros from row n on.  DT: sixteens of the head size; threads share the work. */
+template <int DT, bool WHOLE, int ROWS>
 __device__ __forceinline__ void fetch_rows(uint16_t *to, const uint16_t *from, size_t at,
                                            size_t stride, int n, int d)
 {
-    int ld = tile_ld(d), pieces = d == 16 * DT ? 2 * DT : d / 8; /* a division by a constant */
+    int ld = tile_ld(d), pieces = WHOLE ? 2 * DT : d / 8;
 #pragma unroll
     for (int k = 0; k < ROWS * 2 * DT; k += MMA_THREADS) {
-        int i = k + (int)threadIdx.x, row = d == 16 * DT ? i / (2 * DT) : i / pieces;
-        int column = (i - row * pieces) * 8;
+        int i = k + (int)threadIdx.x, row = i / pieces, column = (i - row * pieces) * 8;
         if (row < ROWS)
             copy_async<16>(to + row * ld + column,
                            from + (row < n ? at + (size_t)row * stride + (size_t)column : 0),
@@ -268,19 +277,18 @@ __device__ __forceinline__ void clear_margin(uint16_t *tile, int rows, int d)
         tile[i / wide * tile_ld(d) + d + i % wide] = 0;
 }
 
-/* The 64 rows of a block of keys or values at element `at`; zeros from row n on.  Of bf16 they are under
- * way, else there. */
-template <int DT>
-__device__ __forceinline__ void fetch_block(uint16_t *to, const struct kv &kv, size_t at, int n)
+/* The 64 rows of a block of keys or values at element `at`; zeros from row n on.  They are under way, or
+ * there if d is odd. */
+template <int DT, bool WHOLE>
+__device__ __forceinline__ void fetch_block(uint16_t *to, const struct kv &kv, size_t at, int n,
+                                            int d)
 {
-    int d = (int)kv.d, ld = tile_ld(d);
-    if (whole_copies(kv.type == ELEM_BF16, d)) {
-        fetch_rows<DT, OPS_KV_BLOCK>(to, static_cast<const uint16_t *>(kv.data), at, kv.d, n, d);
-        return;
-    }
-    for (int i = (int)threadIdx.x / WARP; i < OPS_KV_BLOCK; i += MMA_THREADS / WARP)
-        fill_row(to + i * ld, i < n ? kv.data : NULL, kv.type == ELEM_BF16,
-                 at + (size_t)i * (size_t)d, d);
+    bool odd = !WHOLE && d % 8;
+    if (!odd)
+        fetch_rows<DT, WHOLE, OPS_KV_BLOCK>(to, static_cast<const uint16_t *>(kv.data), at,
+                                            (size_t)d, n, d);
+    for (int i = (int)threadIdx.x / WARP; odd && i < OPS_KV_BLOCK; i += MMA_THREADS / WARP)
+        fill_row(to + i * tile_ld(d), i < n ? kv.data : NULL, true, at + (size_t)i * (size_t)d, d);
 }
 
 #endif
