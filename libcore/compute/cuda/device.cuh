@@ -74,6 +74,48 @@ __device__ __forceinline__ float lanes_max(float v)
     return v;
 }
 
+/* A warp's sum, for all its lanes; where the order of lanes is free. */
+__device__ __forceinline__ float warp_sum(float v)
+{
+    for (int h = WARP / 2; h; h /= 2)
+        v += __shfl_xor_sync(0xffffffffu, v, h);
+    return v;
+}
+
+/* ---- four neighbours at once ----
+ * `whole`: addresses are multiples of 16 bytes, and n of four; what is computed does not depend
+ * on it. */
+
+static inline bool whole_rows(struct rows r, size_t n)
+{
+    return reinterpret_cast<uintptr_t>(r.p) % 16 == 0 && r.stride % 4 == 0 && n % 4 == 0;
+}
+
+/* Elements [i, i + 4) of n; 0 behind. */
+__device__ __forceinline__ float4 load4(const float *p, size_t i, size_t n, bool whole)
+{
+    if (whole && i < n)
+        return *reinterpret_cast<const float4 *>(p + i);
+    return float4{i < n ? p[i] : 0, i + 1 < n ? p[i + 1] : 0, i + 2 < n ? p[i + 2] : 0,
+                  i + 3 < n ? p[i + 3] : 0};
+}
+
+__device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole, float4 v)
+{
+    if (whole && i < n) {
+        *reinterpret_cast<float4 *>(p + i) = v;
+        return;
+    }
+    if (i < n)
+        p[i] = v.x;
+    if (i + 1 < n)
+        p[i + 1] = v.y;
+    if (i + 2 < n)
+        p[i + 2] = v.z;
+    if (i + 3 < n)
+        p[i + 3] = v.w;
+}
+
 /* Sum of x^2 of c elements by lane l of sixteen. */
 __device__ __forceinline__ float lane_squares(const float *x, size_t c, unsigned l)
 {
