@@ -116,6 +116,39 @@ __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole,
         p[i + 3] = v.w;
 }
 
+/* The same of a row of bf16, which has ld elements, a multiple of eight. */
+__device__ __forceinline__ void store4_bf16(uint16_t *p, size_t i, size_t ld, float4 v)
+{
+    if (i < ld)
+        *reinterpret_cast<uint2 *>(p + i) = uint2{to_bf16(v.x) | (uint32_t)to_bf16(v.y) << 16,
+                                                  to_bf16(v.z) | (uint32_t)to_bf16(v.w) << 16};
+}
+
+/* Elements (i, j .. j + 3) of m rows of n: 2^shift threads of a block along a row. */
+#define EACH4(i, j, m, n, shift)                                                                   \
+    for (size_t j = 4 * (((size_t)blockIdx.x << (shift)) + (threadIdx.x & ((1u << (shift)) - 1))); \
+         j < (n); j += 4 * ((size_t)gridDim.x << (shift)))                                         \
+        for (size_t i = (size_t)blockIdx.y * (blockDim.x >> (shift)) + (threadIdx.x >> (shift));   \
+             i < (m); i += (size_t)gridDim.y * (blockDim.x >> (shift)))
+
+/* A launch of EACH_THREADS for EACH4; many blocks do several rows each. */
+struct quads {
+    dim3 grid;
+    unsigned shift;
+};
+
+static inline struct quads quads_of(size_t m, size_t n)
+{
+    struct quads q;
+    size_t across = parts(n, 4);
+    for (q.shift = 0; (size_t)1 << q.shift < across && 1 << q.shift < EACH_THREADS;)
+        q.shift++;
+    size_t x = parts(across, (size_t)1 << q.shift), y = parts(m, EACH_THREADS >> q.shift);
+    size_t most = x < 8192 ? 8192 / x : 1;
+    q.grid = dim3((unsigned)x, (unsigned)(y < most ? y : most));
+    return q;
+}
+
 /* Sum of x^2 of c elements by lane l of sixteen. */
 __device__ __forceinline__ float lane_squares(const float *x, size_t c, unsigned l)
 {

@@ -216,7 +216,8 @@ __device__ __forceinline__ float *head_at(struct rows x, unsigned at, unsigned h
 }
 
 template <int R, bool WHOLE>
-__global__ void __launch_bounds__(R *ROW_THREADS) norm_rows(struct norm a, struct row_shape shape)
+__global__ void __launch_bounds__(R *ROW_THREADS)
+    norm_rows(struct norm a, struct row_shape shape, uint16_t *shadow, size_t ld)
 {
     SHARED(float, shared);
     unsigned t = threadIdx.x % shape.threads;
@@ -237,8 +238,13 @@ __global__ void __launch_bounds__(R *ROW_THREADS) norm_rows(struct norm a, struc
     group_sums<1>(&s, shared, shape.threads / WARP);
     float r = 1.0f / sqrtf(s / (float)a.c + a.eps);
 #pragma unroll
-    for (int i = 0; i < R; i++)
-        store4(y, 4 * (t + (size_t)i * shape.threads), a.c, WHOLE, times(scaled(x[i], r), w[i]));
+    for (int i = 0; i < R; i++) {
+        size_t at = 4 * (t + (size_t)i * shape.threads);
+        float4 v = times(scaled(x[i], r), w[i]);
+        store4(y, at, a.c, WHOLE, v);
+        if (shadow)
+            store4_bf16(shadow + row * ld, at, ld, v);
+    }
 }
 
 /* A launch of kernel<R, whole>. */
@@ -267,20 +273,27 @@ void cuda_norm(struct backend *b, const struct norm *a)
     if (!a->m || !a->heads || !a->c)
         return;
     if (exact(d) || a->c > ROW_MOST) {
+        cuda_overwritten(d, a->y, a->m, a->heads * a->c);
         norm_exact(d, a);
         return;
     }
     struct row_shape shape = row_shape_of(a->c);
     bool whole = whole_rows(a->x, a->c) && whole_rows(a->y, a->c) && whole_vector(a->w);
+    uint16_t *shadow = NULL; /* norms of heads are no product's x */
+    if (a->heads == 1)
+        shadow = cuda_shadow(d, a->y, a->m, a->c);
+    else
+        cuda_overwritten(d, a->y, a->m, a->heads * a->c);
     BY_ROW_SHAPE(d, norm_rows, shape, whole, dim3((unsigned)parts(a->m * a->heads, shape.groups)),
-                 *a, shape);
+                 *a, shape, shadow, shadow_row(a->c));
 }
 
 /* dx, and each group's sums for dw, [block][group][c]; sums NULL: not wanted.  A thread reads of dy
  * what it writes of dx, which may be dy. */
 template <int R, bool WHOLE>
 __global__ void __launch_bounds__(R *ROW_THREADS)
-    norm_grad_rows(struct norm_grad a, struct row_shape shape, float *sums)
+    norm_grad_rows(struct norm_grad a, struct row_shape shape, float *sums, uint16_t *shadow,
+                   size_t ld)
 {
     SHARED(float, shared);
     unsigned t = threadIdx.x % shape.threads, heads = (unsigned)a.heads;
@@ -315,6 +328,8 @@ __global__ void __launch_bounds__(R *ROW_THREADS)
                 v = plus(load4(dx, at, a.c, WHOLE), v);
             dw[i] = plus(dw[i], times(d[i], scaled(x[i], r)));
             store4(dx, at, a.c, WHOLE, v);
+            if (shadow)
+                store4_bf16(shadow + row * ld, at, ld, v);
         }
     }
     if (!sums)
@@ -427,7 +442,9 @@ void cuda_norm_backward(struct backend *b, const struct norm_grad *a)
     float *sums = a->dw ? f.take<float>(blocks * shape.groups * a->c) : NULL;
     bool whole = whole_rows(a->x, a->c) && whole_rows(a->dy, a->c) && whole_rows(a->dx, a->c) &&
                  whole_vector(a->w);
-    BY_ROW_SHAPE(c, norm_grad_rows, shape, whole, dim3((unsigned)blocks), *a, shape, sums);
+    uint16_t *shadow = a->heads == 1 ? cuda_shadow(c, a->dx, a->m, a->c) : NULL;
+    BY_ROW_SHAPE(c, norm_grad_rows, shape, whole, dim3((unsigned)blocks), *a, shape, sums, shadow,
+                 shadow_row(a->c));
     if (a->dw)
         fold(c, a->dw, sums, blocks * shape.groups, a->c);
 }

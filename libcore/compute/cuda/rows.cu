@@ -101,36 +101,73 @@ __device__ __forceinline__ float sigmoid(float g)
     return 1.0f / (1.0f + exp_f(0.0f - g));
 }
 
-__global__ void gate(struct swiglu a)
+__device__ __forceinline__ float4 each_gate(float4 g, float4 u)
 {
-    EACH(m, i, a.m, a.f)
+    return float4{g.x * sigmoid(g.x) * u.x, g.y * sigmoid(g.y) * u.y, g.z * sigmoid(g.z) * u.z,
+                  g.w * sigmoid(g.w) * u.w};
+}
+
+__global__ void gate(struct swiglu a, unsigned shift, bool whole, uint16_t *shadow, size_t ld)
+{
+    EACH4(m, i, a.m, ld, shift)
     {
-        const float *gu = row_at(a.gu, m) + i;
-        row_at(a.y, m)[i] = gu[0] * sigmoid(gu[0]) * gu[a.f];
+        const float *gu = row_at(a.gu, m);
+        float4 y = each_gate(load4(gu, i, a.f, whole), load4(gu + a.f, i, a.f, whole));
+        store4(row_at(a.y, m), i, a.f, whole, y);
+        if (shadow)
+            store4_bf16(shadow + m * ld, i, ld, y);
     }
 }
 
 void cuda_swiglu(struct backend *b, const struct swiglu *a)
 {
     struct cuda *d = cuda_of(b);
-    if (a->m && a->f)
-        LAUNCH(d, gate, grid_rows(a->m, a->f), THREADS, 0, *a);
+    if (!a->m || !a->f)
+        return;
+    size_t ld = shadow_row(a->f);
+    struct quads q = quads_of(a->m, ld);
+    uint16_t *shadow = cuda_shadow(d, a->y, a->m, a->f);
+    LAUNCH(d, gate, q.grid, THREADS, 0, *a, q.shift,
+           whole_rows(a->gu, a->f) && whole_rows(a->y, a->f), shadow, ld);
 }
 
-__global__ void gate_grad(struct swiglu_grad a)
+__device__ __forceinline__ void gate_slopes(float g, float u, float dy, float *dg, float *du)
 {
-    EACH(m, i, a.m, a.f)
+    float s = sigmoid(g), rest = 1.0f - s, slope = s * fmaf(g, rest, 1.0f);
+    *dg = dy * u * slope;
+    *du = dy * (g * s);
+}
+
+/* The shadow is that of dgu: what is of u lies from column f on, in pieces of four if `whole`. */
+__global__ void gate_grad(struct swiglu_grad a, unsigned shift, bool whole, uint16_t *shadow,
+                          size_t ld)
+{
+    EACH4(m, i, a.m, a.f, shift)
     {
-        float g = row_at(a.gu, m)[i], u = row_at(a.gu, m)[a.f + i], dy = row_at(a.dy, m)[i];
-        float s = sigmoid(g), rest = 1.0f - s, slope = s * fmaf(g, rest, 1.0f);
-        row_at(a.dgu, m)[i] = dy * u * slope;
-        row_at(a.dgu, m)[a.f + i] = dy * (g * s);
+        const float *gu = row_at(a.gu, m);
+        float *dgu = row_at(a.dgu, m);
+        float4 g = load4(gu, i, a.f, whole), u = load4(gu + a.f, i, a.f, whole);
+        float4 dy = load4(row_at(a.dy, m), i, a.f, whole), dg, du;
+        gate_slopes(g.x, u.x, dy.x, &dg.x, &du.x);
+        gate_slopes(g.y, u.y, dy.y, &dg.y, &du.y);
+        gate_slopes(g.z, u.z, dy.z, &dg.z, &du.z);
+        gate_slopes(g.w, u.w, dy.w, &dg.w, &du.w);
+        store4(dgu, i, a.f, whole, dg);
+        store4(dgu + a.f, i, a.f, whole, du);
+        if (shadow) {
+            store4_bf16(shadow + m * ld, i, ld, dg);
+            store4_bf16(shadow + m * ld, a.f + i, ld, du);
+        }
     }
 }
 
 void cuda_swiglu_backward(struct backend *b, const struct swiglu_grad *a)
 {
     struct cuda *d = cuda_of(b);
-    if (a->m && a->f)
-        LAUNCH(d, gate_grad, grid_rows(a->m, a->f), THREADS, 0, *a);
+    if (!a->m || !a->f)
+        return;
+    struct quads q = quads_of(a->m, a->f);
+    bool whole = whole_rows(a->gu, a->f) && whole_rows(a->dy, a->f) && whole_rows(a->dgu, a->f);
+    uint16_t *shadow = a->f % 4 == 0 ? cuda_shadow(d, a->dgu, a->m, 2 * a->f) : NULL;
+    LAUNCH(d, gate_grad, q.grid, THREADS, 0, *a, q.shift, whole, shadow, shadow_row(2 * a->f));
 }
