@@ -91,6 +91,11 @@ static inline bool whole_rows(struct rows r, size_t n)
     return reinterpret_cast<uintptr_t>(r.p) % 16 == 0 && r.stride % 4 == 0 && n % 4 == 0;
 }
 
+static inline bool whole_vector(const float *p, size_t n)
+{
+    return whole_rows({const_cast<float *>(p), 0}, n);
+}
+
 /* Elements [i, i + 4) of n; 0 behind. */
 __device__ __forceinline__ float4 load4(const float *p, size_t i, size_t n, bool whole)
 {
@@ -116,7 +121,12 @@ __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole,
         p[i + 3] = v.w;
 }
 
-/* The same of a row of bf16, which has ld elements, a multiple of eight. */
+__device__ __forceinline__ float4 plus4(float4 a, float4 b)
+{
+    return float4{a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w};
+}
+
+/* Into a row of bf16, which has ld elements, a multiple of eight. */
 __device__ __forceinline__ void store4_bf16(uint16_t *p, size_t i, size_t ld, float4 v)
 {
     if (i < ld)

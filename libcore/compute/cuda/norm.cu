@@ -204,11 +204,6 @@ __device__ __forceinline__ float4 times(float4 a, float4 b)
     return float4{a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w};
 }
 
-__device__ __forceinline__ float4 plus(float4 a, float4 b)
-{
-    return float4{a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w};
-}
-
 /* Row `at` of heads. */
 __device__ __forceinline__ float *head_at(struct rows x, unsigned at, unsigned heads, size_t c)
 {
@@ -262,11 +257,6 @@ __global__ void __launch_bounds__(R *ROW_THREADS)
             LAUNCH(c, (kernel<2, false>), grid, row_threads, row_shared, __VA_ARGS__);             \
     } while (0)
 
-static bool whole_vector(const float *w)
-{
-    return reinterpret_cast<uintptr_t>(w) % 16 == 0;
-}
-
 void cuda_norm(struct backend *b, const struct norm *a)
 {
     struct cuda *d = cuda_of(b);
@@ -278,7 +268,7 @@ void cuda_norm(struct backend *b, const struct norm *a)
         return;
     }
     struct row_shape shape = row_shape_of(a->c);
-    bool whole = whole_rows(a->x, a->c) && whole_rows(a->y, a->c) && whole_vector(a->w);
+    bool whole = whole_rows(a->x, a->c) && whole_rows(a->y, a->c) && whole_vector(a->w, a->c);
     uint16_t *shadow = NULL; /* norms of heads are no product's x */
     if (a->heads == 1)
         shadow = cuda_shadow(d, a->y, a->m, a->c);
@@ -323,10 +313,10 @@ __global__ void __launch_bounds__(R *ROW_THREADS)
 #pragma unroll
         for (int i = 0; i < R; i++) {
             size_t at = 4 * (t + (size_t)i * shape.threads);
-            float4 v = plus(scaled(x[i], all), scaled(times(d[i], load4(a.w, at, a.c, WHOLE)), r));
+            float4 v = plus4(scaled(x[i], all), scaled(times(d[i], load4(a.w, at, a.c, WHOLE)), r));
             if (a.add_dx)
-                v = plus(load4(dx, at, a.c, WHOLE), v);
-            dw[i] = plus(dw[i], times(d[i], scaled(x[i], r)));
+                v = plus4(load4(dx, at, a.c, WHOLE), v);
+            dw[i] = plus4(dw[i], times(d[i], scaled(x[i], r)));
             store4(dx, at, a.c, WHOLE, v);
             if (shadow)
                 store4_bf16(shadow + row * ld, at, ld, v);
@@ -441,7 +431,7 @@ void cuda_norm_backward(struct backend *b, const struct norm_grad *a)
     size_t blocks = grad_blocks(a->m * a->heads, shape);
     float *sums = a->dw ? f.take<float>(blocks * shape.groups * a->c) : NULL;
     bool whole = whole_rows(a->x, a->c) && whole_rows(a->dy, a->c) && whole_rows(a->dx, a->c) &&
-                 whole_vector(a->w);
+                 whole_vector(a->w, a->c);
     uint16_t *shadow = a->heads == 1 ? cuda_shadow(c, a->dx, a->m, a->c) : NULL;
     BY_ROW_SHAPE(c, norm_grad_rows, shape, whole, dim3((unsigned)blocks), *a, shape, sums, shadow,
                  shadow_row(a->c));
