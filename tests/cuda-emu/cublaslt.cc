@@ -34,7 +34,7 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *d, cublasComputeTy
                                         cudaDataType_t)
 {
     *d = (emu_desc *)malloc(sizeof **d);
-    **d = {c, CUBLAS_OP_N, CUBLAS_OP_N};
+    **d = {c, CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, NULL};
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -46,9 +46,19 @@ cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t d)
 
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
                                               cublasLtMatmulDescAttributes_t a, const void *v,
-                                              size_t)
+                                              size_t bytes)
 {
-    (a == CUBLASLT_MATMUL_DESC_TRANSA ? d->a : d->b) = *(const cublasOperation_t *)v;
+    int32_t type = CUDA_R_32F;
+    void *to = a == CUBLASLT_MATMUL_DESC_TRANSA         ? (void *)&d->a
+               : a == CUBLASLT_MATMUL_DESC_TRANSB       ? (void *)&d->b
+               : a == CUBLASLT_MATMUL_DESC_EPILOGUE     ? (void *)&d->epilogue
+               : a == CUBLASLT_MATMUL_DESC_BIAS_POINTER ? (void *)&d->bias
+                                                        : (void *)&type;
+    if (bytes != (a == CUBLASLT_MATMUL_DESC_BIAS_POINTER ? sizeof d->bias : sizeof type))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    memcpy(to, v, bytes);
+    if (type != CUDA_R_32F)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -102,6 +112,12 @@ static bool aligned(const emu_layout *l, uint32_t alignment)
     return l->type != CUDA_R_16BF || (l->ld % 8 == 0 && alignment >= 16);
 }
 
+/* Some shapes with a bias find no algorithm, so that callers have another way. */
+static bool takes_bias(const emu_desc *d, uint64_t rows)
+{
+    return d->epilogue == CUBLASLT_EPILOGUE_DEFAULT || (d->bias && rows % 4 == 0);
+}
+
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t d,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t out,
@@ -113,7 +129,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     uint64_t k2 = d->b == CUBLAS_OP_N ? b->rows : b->cols;
     uint64_t cols = d->b == CUBLAS_OP_N ? b->cols : b->rows;
     bool fits = k == k2 && out->rows == m && out->cols == cols && c->rows == m && c->cols == cols &&
-                aligned(a, p->alignment[0]) && aligned(b, p->alignment[1]);
+                aligned(a, p->alignment[0]) && aligned(b, p->alignment[1]) && takes_bias(d, m);
     *n = fits && !refusing;
     refused += !*n;
     memset(r, 0, sizeof *r);
@@ -166,6 +182,8 @@ static void multiply(void *arg)
             }
             if (x.beta != 0)
                 s += x.beta * x.c[i + j * (uint64_t)x.lc.ld];
+            if (x.d.epilogue == CUBLASLT_EPILOGUE_BIAS)
+                s += x.d.bias[i];
             x.out[i + j * (uint64_t)x.lout.ld] = s;
         }
     emu_open(false);

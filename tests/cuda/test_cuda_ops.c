@@ -146,7 +146,7 @@ static void order_of_threads(void)
 
 static void order_of_threads_bf16(void)
 {
-    orders_agree(PRECISION_BF16, "attention"); /* all else runs the same kernels */
+    orders_agree(PRECISION_BF16, NULL);
 }
 
 /* ---- near ref ---- */
@@ -234,6 +234,196 @@ static void slabs_suit_the_library(void)
     CHECK_INT(emu_lt_refused(), before);
 }
 
+/* ---- shadows ---- */
+
+/* What can overwrite rows y (m,n), n even. */
+struct writing {
+    struct rows y, x, wide; /* (m,n), (m,2n) */
+    struct weight *square;
+    const float *w;
+    float *host;
+    const int32_t *ids;
+    size_t m, n;
+};
+
+static void w_norm(struct backend *b, const struct writing *a)
+{
+    b->op->norm(b,
+                &(struct norm){.m = a->m, .heads = 1, .c = a->n, .x = a->x, .y = a->y, .w = a->w});
+}
+static void w_norm_in_place(struct backend *b, const struct writing *a)
+{
+    b->op->norm(b,
+                &(struct norm){.m = a->m, .heads = 1, .c = a->n, .x = a->y, .y = a->y, .w = a->w});
+}
+static void w_norm_heads(struct backend *b, const struct writing *a)
+{
+    b->op->norm(
+        b, &(struct norm){.m = a->m, .heads = 2, .c = a->n / 2, .x = a->x, .y = a->y, .w = a->w});
+}
+static void w_norm_grad(struct backend *b, const struct writing *a)
+{
+    b->op->norm_backward(b, &(struct norm_grad){.m = a->m,
+                                                .heads = 1,
+                                                .c = a->n,
+                                                .x = a->x,
+                                                .dy = a->wide,
+                                                .dx = a->y,
+                                                .add_dx = true,
+                                                .w = a->w});
+}
+static void w_gate(struct backend *b, const struct writing *a)
+{
+    b->op->swiglu(b, &(struct swiglu){.m = a->m, .f = a->n, .gu = a->wide, .y = a->y});
+}
+static void w_gate_grad(struct backend *b, const struct writing *a)
+{
+    b->op->swiglu_backward(
+        b, &(struct swiglu_grad){.m = a->m, .f = a->n / 2, .gu = a->x, .dy = a->wide, .dgu = a->y});
+}
+static void w_linear(struct backend *b, const struct writing *a)
+{
+    b->op->linear(b, &(struct linear){.w = a->square, .m = a->m, .x = a->x, .y = a->y});
+}
+static void w_linear_grad(struct backend *b, const struct writing *a)
+{
+    b->op->linear_backward(
+        b, &(struct linear_grad){.w = a->square, .m = a->m, .dy = a->x, .dx = a->y});
+}
+static void w_dw(struct backend *b, const struct writing *a)
+{
+    b->op->linear_backward(
+        b, &(struct linear_grad){
+               .w = a->square, .m = a->m, .dy = a->x, .x = a->x, .dw = a->y.p, .db = a->y.p});
+}
+static void w_gather(struct backend *b, const struct writing *a)
+{
+    b->op->gather(b, a->y, a->x, a->ids, a->m, a->n);
+}
+static void w_scatter(struct backend *b, const struct writing *a)
+{
+    b->op->scatter_add(b, a->y, a->x, a->ids, a->m, a->n);
+}
+static void w_add(struct backend *b, const struct writing *a)
+{
+    b->op->add(b, a->y.p, a->x.p, a->n);
+}
+static void w_embed(struct backend *b, const struct writing *a)
+{
+    b->op->embed(b, a->square, a->ids, a->m, a->y);
+}
+static void w_rope(struct backend *b, const struct writing *a)
+{
+    b->op->rope(b, &(struct rope_args){.m = a->m,
+                                       .heads = 1,
+                                       .d = a->n,
+                                       .rot = a->n,
+                                       .x = a->y,
+                                       .pos = a->ids,
+                                       .cos = a->wide.p,
+                                       .sin = a->wide.p});
+}
+static void w_upload(struct backend *b, const struct writing *a)
+{
+    b->op->upload(b, a->y.p, a->host, a->n * sizeof(float));
+}
+static void w_copy(struct backend *b, const struct writing *a)
+{
+    b->op->copy(b, a->y.p, a->wide.p, a->n * sizeof(float));
+}
+static void w_zero(struct backend *b, const struct writing *a)
+{
+    b->op->zero(b, a->y.p, a->n * sizeof(float));
+}
+static void w_read(struct backend *b, const struct writing *a)
+{
+    b->op->weight_read(b, a->square, 0, 1, a->host);
+}
+
+static void (*const writers[])(struct backend *, const struct writing *) = {
+    w_norm,   w_norm_in_place, w_norm_heads, w_norm_grad, w_gate,    w_gate_grad,
+    w_linear, w_linear_grad,   w_dw,         w_gather,    w_scatter, w_add,
+    w_embed,  w_rope,          w_upload,     w_copy,      w_zero,    w_read};
+enum { N_WRITERS = sizeof writers / sizeof *writers };
+
+/* Two writers, one after another, then a product forward and one backward.
+ * shape: the writers, rows, columns, whether shadows are forgotten before each product */
+static void written_then_multiplied(struct run *r, const size_t *s)
+{
+    size_t m = s[2], n = s[3];
+    int32_t rising[64];
+    for (size_t i = 0; i < m; i++)
+        rising[i] = (int32_t)i;
+    struct writing a = {.m = m, .n = n, .square = run_weight(r, ELEM_F32, n, n, 1)};
+    a.y = random_rows(r, m, n, 1), a.x = random_rows(r, m, n, 1),
+    a.wide = random_rows(r, m, 2 * n, 1);
+    a.w = run_random(r, n, 1);
+    a.ids = run_ints(r, rising, m);
+    a.host = xcalloc(n, sizeof *a.host);
+    float *dw = run_random(r, n * n, 1), *nothing = run_alloc(r, 64);
+    struct rows out = random_rows(r, m, n, 1), dx = random_rows(r, m, n, 1);
+    writers[s[0]](r->b, &a);
+    writers[s[1]](r->b, &a);
+    if (s[4])
+        r->b->op->zero(r->b, nothing, 64);
+    r->b->op->linear(r->b, &(struct linear){.w = a.square, .m = m, .x = a.y, .y = out});
+    emit_rows(r, out, m, n);
+    writers[s[1]](r->b, &a);
+    w_norm(r->b, &(struct writing){.y = out, .x = a.x, .w = a.w, .m = m, .n = n});
+    if (s[4])
+        r->b->op->zero(r->b, nothing, 64);
+    r->b->op->linear_backward(
+        r->b,
+        &(struct linear_grad){.w = a.square, .m = m, .x = out, .dy = a.y, .dx = dx, .dw = dw});
+    emit_rows(r, dx, m, n);
+    run_emit(r, dw, n * n);
+    emit_rows(r, a.y, m, n);
+    free(a.host);
+    r->b->op->weight_free(r->b, a.square);
+}
+
+static void no_shadow_is_stale(void)
+{
+    struct backend *b = open_or_die("cuda", PRECISION_BF16);
+    static const size_t columns[] = {24, 14, 20};
+    for (size_t i = 0; i < N_WRITERS * N_WRITERS; i++) {
+        struct op_case c = {"shadows",
+                            written_then_multiplied,
+                            {i / N_WRITERS, i % N_WRITERS, 25, columns[i % 3], 0},
+                            0};
+        struct run with, without;
+        run_case(&with, b, &c);
+        c.shape[4] = 1;
+        run_case(&without, b, &c);
+        compare_bits(&c, &with, &without, "with shadows and without");
+        free(with.out);
+        free(without.out);
+    }
+    backend_close(b);
+}
+
+/* Norms and gates leave theirs, so that products launch nothing else. */
+static void shadows_are_used(void)
+{
+    struct run r = {.b = open_or_die("cuda", PRECISION_BF16)};
+    struct writing a = {.m = 5, .n = 24, .square = run_weight(&r, ELEM_F32, 24, 24, 1)};
+    a.y = random_rows(&r, 5, 24, 1), a.x = random_rows(&r, 5, 24, 1);
+    a.wide = random_rows(&r, 5, 48, 1), a.w = run_random(&r, 24, 1);
+    struct rows out = random_rows(&r, 5, 24, 1);
+    static void (*const leave[])(struct backend *, const struct writing *) = {
+        w_norm, w_gate, w_norm_grad, w_gate_grad};
+    for (size_t i = 0; i < sizeof leave / sizeof *leave; i++) {
+        leave[i](r.b, &a);
+        unsigned long long before = emu_launches();
+        r.b->op->linear(r.b, &(struct linear){.w = a.square, .m = 5, .x = a.y, .y = out});
+        CHECK_INT(emu_launches() - before, 0);
+    }
+    r.b->op->weight_free(r.b, a.square);
+    for (size_t i = 0; i < r.n_buffers; i++)
+        r.b->op->free(r.b, r.buffers[i]);
+    backend_close(r.b);
+}
+
 /* Much more than is pinned, in pieces whose memory is used again at once. */
 static void uploads_keep_what_they_were_given(void)
 {
@@ -270,6 +460,8 @@ static void decode_steps(struct run *r, const size_t *s)
     struct caches c = open_caches(r, shape, &t);
     struct weight *w = case_weight(r, weight);
     struct rows x = random_rows(r, rows, kv_width, 1), q = random_rows(r, rows, q_width, 1);
+    struct rows h = random_rows(r, rows, kv_width, 1);
+    const float *ones = run_random(r, kv_width, 1);
     struct attn_seq seqs[32];
     for (size_t step = 0; step < s[2]; step++) {
         for (size_t i = 0; i < rows; i++) {
@@ -287,7 +479,8 @@ static void decode_steps(struct run *r, const size_t *s)
         if (r->b->op->step_begin)
             r->b->op->step_begin(r->b);
         for (size_t layer = 0; layer < 2; layer++) {
-            r->b->op->linear(r->b, &(struct linear){.w = w, .m = rows, .x = x, .y = q});
+            w_norm(r->b, &(struct writing){.y = h, .x = x, .w = ones, .m = rows, .n = kv_width});
+            r->b->op->linear(r->b, &(struct linear){.w = w, .m = rows, .x = h, .y = q});
             r->b->op->kv_write(r->b, &(struct kv_write){c.kv, layer, c.plan, x, x});
             r->b->op->attention(
                 r->b,
@@ -383,6 +576,8 @@ int main(void)
 #ifndef GCPO_REAL_GPU
         {"products that the library refuses go through chains", shapes_that_the_library_refuses},
         {"views in slabs suit the library", slabs_suit_the_library},
+        {"shadows are used", shadows_are_used},
+        {"no shadow is stale", no_shadow_is_stale},
         {"uploads keep what they were given", uploads_keep_what_they_were_given},
         {"repeated steps are graphs, with the same bits", repeated_steps_are_graphs},
         {"a block's memory is too small for the heads", heads_too_large_for_the_device},

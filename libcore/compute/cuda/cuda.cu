@@ -242,7 +242,21 @@ static size_t scratch_for(struct cuda *c, const struct op_limits *l)
 
 static size_t cuda_reserve_bytes(struct backend *b, const struct op_limits *l)
 {
-    return scratch_for(cuda_of(b), l);
+    return scratch_for(cuda_of(b), l) + shadow_bytes(cuda_of(b), l);
+}
+
+static bool reserve_shadows(struct cuda *c, size_t want, struct err *e)
+{
+    struct shadows *s = &c->shadows;
+    cuda_forget_shadows(c);
+    if (want <= s->room * sizeof(uint16_t))
+        return true;
+    cuda_free(&c->b, s->memory);
+    *s = {};
+    s->memory = static_cast<uint16_t *>(take(c, want, e));
+    if (s->memory)
+        s->room = want / sizeof(uint16_t);
+    return s->memory != NULL;
 }
 
 static bool cuda_reserve(struct backend *b, const struct op_limits *l, struct err *e)
@@ -254,6 +268,8 @@ static bool cuda_reserve(struct backend *b, const struct op_limits *l, struct er
                        "%s gives a block too little shared memory for attention with heads of %zu "
                        "(%zu KiB are needed, %zu can be had)",
                        c->name, l->head_dim, parts(shared, 1024), c->shared_limit >> 10);
+    if (!reserve_shadows(c, shadow_bytes(c, l), e))
+        return false;
     if (want <= c->scratch_bytes)
         return true;
     cuda_free(b, c->scratch);
@@ -288,45 +304,45 @@ static struct ops table(void)
 {
     struct ops t = {};
     t.close = cuda_close;
-    t.alloc = cuda_alloc;
-    t.free = cuda_free;
-    t.upload = cuda_upload;
-    t.download = cuda_download;
-    t.copy = cuda_copy;
-    t.zero = cuda_zero;
+    t.alloc = anew<cuda_alloc>::call;
+    t.free = anew<cuda_free>::call;
+    t.upload = anew<cuda_upload>::call;
+    t.download = anew<cuda_download>::call;
+    t.copy = anew<cuda_copy>::call;
+    t.zero = anew<cuda_zero>::call;
     t.memory = cuda_memory;
-    t.reserve = cuda_reserve;
+    t.reserve = anew<cuda_reserve>::call;
     t.reserve_bytes = cuda_reserve_bytes;
     t.lanes = host_lanes;
     t.run_lanes = host_run_lanes;
-    t.weight_new = cuda_weight_new;
+    t.weight_new = anew<cuda_weight_new>::call;
     t.weight_view = cuda_weight_view;
-    t.weight_free = cuda_weight_free;
+    t.weight_free = anew<cuda_weight_free>::call;
     t.weight_bytes = cuda_weight_bytes;
-    t.weight_load = cuda_weight_load;
-    t.weight_read = cuda_weight_read;
-    t.weight_refresh = cuda_weight_refresh;
+    t.weight_load = anew<cuda_weight_load>::call;
+    t.weight_read = anew<cuda_weight_read>::call;
+    t.weight_refresh = anew<cuda_weight_refresh>::call;
     t.linear_backward = cuda_linear_backward;
-    t.embed_backward = cuda_embed_backward;
-    t.gather = cuda_gather;
-    t.scatter_add = cuda_scatter_add;
-    t.add = cuda_add;
-    t.norm_backward = cuda_norm_backward;
-    t.swiglu_backward = cuda_swiglu_backward;
-    t.kv_new = cuda_kv_new;
-    t.kv_free = cuda_kv_free;
+    t.embed_backward = anew<cuda_embed_backward>::call;
+    t.gather = anew<cuda_gather>::call;
+    t.scatter_add = anew<cuda_scatter_add>::call;
+    t.add = anew<cuda_add>::call;
+    t.norm_backward = anew<cuda_norm_backward>::call;
+    t.swiglu_backward = anew<cuda_swiglu_backward>::call;
+    t.kv_new = anew<cuda_kv_new>::call;
+    t.kv_free = anew<cuda_kv_free>::call;
     t.kv_page_bytes = cuda_kv_page_bytes;
-    t.plan_new = cuda_plan_new;
-    t.plan_free = cuda_plan_free;
-    t.plan_set = cuda_plan_set;
-    t.attention_backward = cuda_attention_backward;
-    t.head = cuda_head;
-    t.head_backward = cuda_head_backward;
-    t.sample = cuda_sample;
-    t.distribution = cuda_distribution;
-    t.adamw = cuda_adamw;
-    t.dot = cuda_dot;
-    t.peak_flops = cuda_peak_flops;
+    t.plan_new = anew<cuda_plan_new>::call;
+    t.plan_free = anew<cuda_plan_free>::call;
+    t.plan_set = anew<cuda_plan_set>::call;
+    t.attention_backward = anew<cuda_attention_backward>::call;
+    t.head = anew<cuda_head>::call;
+    t.head_backward = anew<cuda_head_backward>::call;
+    t.sample = anew<cuda_sample>::call;
+    t.distribution = anew<cuda_distribution>::call;
+    t.adamw = anew<cuda_adamw>::call;
+    t.dot = anew<cuda_dot>::call;
+    t.peak_flops = anew<cuda_peak_flops>::call;
     cuda_step_table(&t);
     return t;
 }

@@ -72,6 +72,26 @@ struct ring {
     cudaEvent_t read[2]; /* the device has read this half */
 };
 
+/* ---- shadows: activations rounded to bf16, as products read them (shadow.cu) ----
+ * What writes activations can write their shadow at the same time, and a product whose x or dy has one
+ * need not round. Whether there is one follows from the sequence of calls only. */
+
+enum { SHADOWS = 2 }; /* x and dy of a gradient */
+
+struct shadow {
+    struct rows of; /* p NULL: of nothing */
+    size_t m, n;
+    uint16_t *to; /* rows of shadow_row(n) elements, 0 from n on */
+    size_t room;
+};
+
+struct shadows {
+    uint16_t *memory; /* the first shadow is at its front, the second at its end */
+    size_t room;      /* elements of all */
+    struct shadow s[SHADOWS];
+    int last; /* used */
+};
+
 /* ---- the device ---- */
 
 enum { RING_HALF = 4 << 20 };
@@ -88,6 +108,7 @@ struct cuda {
     size_t memory; /* bytes that callers may take of it */
     char *scratch;
     size_t scratch_bytes, scratch_used;
+    struct shadows shadows;
     cublasLtHandle_t lt;
     void *lt_workspace;
     struct lt_plan *lt_plans; /* chosen algorithms, by shape */
@@ -136,6 +157,32 @@ struct frame {
     }
     frame(const frame &) = delete;
     frame &operator=(const frame &) = delete;
+};
+
+static inline size_t shadow_row(size_t n)
+{
+    return up(n, 8);
+}
+
+size_t shadow_bytes(const struct cuda *c, const struct op_limits *l);
+/* Where to write the shadow of y (m,n), which is about to be overwritten: all of it. NULL: there is no use for
+ * one. */
+uint16_t *cuda_shadow(struct cuda *c, struct rows y, size_t m, size_t n);
+/* The shadow of x if there is one, else made now. */
+const uint16_t *cuda_rounded(struct cuda *c, struct rows x, size_t m, size_t n);
+/* y has been overwritten, or will be: whatever has elements there has no shadow. */
+void cuda_overwritten(struct cuda *c, struct rows y, size_t m, size_t n);
+void cuda_forget_shadows(struct cuda *c);
+
+/* The operator F, before which all shadows are forgotten: all but those that say themselves what they
+ * overwrite. */
+template <auto F> struct anew;
+template <typename R, typename... A, R (*F)(struct backend *, A...)> struct anew<F> {
+    static R call(struct backend *b, A... a)
+    {
+        cuda_forget_shadows(cuda_of(b));
+        return F(b, a...);
+    }
 };
 
 /* Lets a kernel use more shared memory than 48 KiB. */
@@ -337,6 +384,7 @@ void cuda_head_backward(struct backend *b, const struct head_grad *a);
 void cuda_sample(struct backend *b, const struct sample *a);
 void cuda_distribution(struct backend *b, const float *logits, size_t v,
                        const struct sample_row *row, double *p);
+struct op_limits head_limits(const struct op_limits *l); /* of the products that it calls */
 size_t head_scratch(const struct cuda *c, const struct op_limits *l);
 size_t sample_scratch(const struct op_limits *l);
 

@@ -74,6 +74,91 @@ __device__ __forceinline__ float lanes_max(float v)
     return v;
 }
 
+/* A warp's sum, for all its lanes; where the order of lanes is free. */
+__device__ __forceinline__ float warp_sum(float v)
+{
+    for (int h = WARP / 2; h; h /= 2)
+        v += __shfl_xor_sync(0xffffffffu, v, h);
+    return v;
+}
+
+/* ---- four neighbours at once ----
+ * `whole`: addresses are multiples of 16 bytes, and n of four; what is computed does not depend
+ * on it. */
+
+static inline bool whole_rows(struct rows r, size_t n)
+{
+    return reinterpret_cast<uintptr_t>(r.p) % 16 == 0 && r.stride % 4 == 0 && n % 4 == 0;
+}
+
+static inline bool whole_vector(const float *p, size_t n)
+{
+    return whole_rows({const_cast<float *>(p), 0}, n);
+}
+
+/* Elements [i, i + 4) of n; 0 behind. */
+__device__ __forceinline__ float4 load4(const float *p, size_t i, size_t n, bool whole)
+{
+    if (whole && i < n)
+        return *reinterpret_cast<const float4 *>(p + i);
+    return float4{i < n ? p[i] : 0, i + 1 < n ? p[i + 1] : 0, i + 2 < n ? p[i + 2] : 0,
+                  i + 3 < n ? p[i + 3] : 0};
+}
+
+__device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole, float4 v)
+{
+    if (whole && i < n) {
+        *reinterpret_cast<float4 *>(p + i) = v;
+        return;
+    }
+    if (i < n)
+        p[i] = v.x;
+    if (i + 1 < n)
+        p[i + 1] = v.y;
+    if (i + 2 < n)
+        p[i + 2] = v.z;
+    if (i + 3 < n)
+        p[i + 3] = v.w;
+}
+
+__device__ __forceinline__ float4 plus4(float4 a, float4 b)
+{
+    return float4{a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w};
+}
+
+/* Into a row of bf16, which has ld elements, a multiple of eight. */
+__device__ __forceinline__ void store4_bf16(uint16_t *p, size_t i, size_t ld, float4 v)
+{
+    if (i < ld)
+        *reinterpret_cast<uint2 *>(p + i) = uint2{to_bf16(v.x) | (uint32_t)to_bf16(v.y) << 16,
+                                                  to_bf16(v.z) | (uint32_t)to_bf16(v.w) << 16};
+}
+
+/* Elements (i, j .. j + 3) of m rows of n: 2^shift threads of a block along a row. */
+#define EACH4(i, j, m, n, shift)                                                                   \
+    for (size_t j = 4 * (((size_t)blockIdx.x << (shift)) + (threadIdx.x & ((1u << (shift)) - 1))); \
+         j < (n); j += 4 * ((size_t)gridDim.x << (shift)))                                         \
+        for (size_t i = (size_t)blockIdx.y * (blockDim.x >> (shift)) + (threadIdx.x >> (shift));   \
+             i < (m); i += (size_t)gridDim.y * (blockDim.x >> (shift)))
+
+/* A launch of EACH_THREADS for EACH4; many blocks do several rows each. */
+struct quads {
+    dim3 grid;
+    unsigned shift;
+};
+
+static inline struct quads quads_of(size_t m, size_t n)
+{
+    struct quads q;
+    size_t across = parts(n, 4);
+    for (q.shift = 0; (size_t)1 << q.shift < across && 1 << q.shift < EACH_THREADS;)
+        q.shift++;
+    size_t x = parts(across, (size_t)1 << q.shift), y = parts(m, EACH_THREADS >> q.shift);
+    size_t most = x < 8192 ? 8192 / x : 1;
+    q.grid = dim3((unsigned)x, (unsigned)(y < most ? y : most));
+    return q;
+}
+
 /* Sum of x^2 of c elements by lane l of sixteen. */
 __device__ __forceinline__ float lane_squares(const float *x, size_t c, unsigned l)
 {

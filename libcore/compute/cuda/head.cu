@@ -29,6 +29,18 @@ struct target {
     float value; /* backward: the derivative */
 };
 
+struct op_limits head_limits(const struct op_limits *l)
+{
+    struct op_limits head = {};
+    size_t slab = slab_ids(l->vocab);
+    head.rows = chunk_rows(l->head_rows);
+    head.width = l->hidden > slab ? l->hidden : slab;
+    head.hidden = l->hidden;
+    head.vocab = slab;
+    head.train = l->train;
+    return head;
+}
+
 size_t head_scratch(const struct cuda *c, const struct op_limits *l)
 {
     size_t rows = chunk_rows(l->head_rows), slab = slab_ids(l->vocab);
@@ -36,12 +48,7 @@ size_t head_scratch(const struct cuda *c, const struct op_limits *l)
                rows * vocab_blocks(l->vocab) * sizeof(struct vocab_part) +
                TARGETS * (sizeof(struct target) + sizeof(float)) +
                rows * (sizeof(struct head_row) + 4 * sizeof(float)) + 8 * 256;
-    struct op_limits head = {}; /* the products that are called meanwhile */
-    head.rows = rows;
-    head.width = l->hidden > slab ? l->hidden : slab;
-    head.hidden = l->hidden;
-    head.vocab = slab;
-    head.train = l->train;
+    struct op_limits head = head_limits(l);
     return l->head_rows ? n + linear_scratch(c, &head) : 0;
 }
 

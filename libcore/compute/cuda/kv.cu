@@ -52,32 +52,31 @@ void cuda_kv_free(struct backend *b, struct kv *kv)
     free(kv);
 }
 
-/* A block for each sequence and sixteen of its rows. */
-enum { WRITE_ROWS = 16, WRITE_THREADS = 128 };
+/* A block for each sequence and some of its rows: keys, then values, N neighbours to a thread. */
+enum { WRITE_ROWS = 8, WRITE_THREADS = 128 };
 
+template <int N>
 __global__ void write_pages(struct kv kv, size_t layer, const struct seq *seqs,
                             const int32_t *pages, struct rows k, struct rows v)
 {
     struct seq s = seqs[blockIdx.y];
+    unsigned d = (unsigned)kv.d, width = (unsigned)kv.n_heads * d, pieces = 2 * width / N;
     int first = (int)blockIdx.x * WRITE_ROWS;
-    size_t width = kv.n_heads * kv.d;
-    for (int r = first; r < s.n_rows && r < first + WRITE_ROWS; r++) {
-        int position = s.n_keys - s.n_rows + r;
+    int rows = s.n_rows - first < WRITE_ROWS ? s.n_rows - first : (int)WRITE_ROWS;
+    for (unsigned e = threadIdx.x; rows > 0 && e < (unsigned)rows * pieces; e += blockDim.x) {
+        int r = first + (int)(e / pieces), position = s.n_keys - s.n_rows + r;
+        unsigned i = e % pieces * N, value = i >= width ? 1 : 0;
+        i -= value * width;
         size_t page = (size_t)pages[s.own + position / OPS_KV_BLOCK];
-        const float *from_k = row_at(k, (size_t)(s.row + r)),
-                    *from_v = row_at(v, (size_t)(s.row + r));
-        for (size_t i = threadIdx.x; i < width; i += blockDim.x) {
-            size_t head = i / kv.d, d = i % kv.d;
-            size_t at = kv_place(&kv, layer, page, head) +
-                        (size_t)(position % OPS_KV_BLOCK) * kv.d + d;
-            if (kv.type == ELEM_BF16) {
-                static_cast<uint16_t *>(kv.data)[at] = to_bf16(from_k[i]);
-                static_cast<uint16_t *>(kv.data)[at + OPS_KV_BLOCK * kv.d] = to_bf16(from_v[i]);
-            } else {
-                static_cast<float *>(kv.data)[at] = from_k[i];
-                static_cast<float *>(kv.data)[at + OPS_KV_BLOCK * kv.d] = from_v[i];
-            }
-        }
+        size_t at = kv_place(&kv, layer, page, i / d) + value * OPS_KV_BLOCK * kv.d +
+                    (size_t)(position % OPS_KV_BLOCK) * kv.d + i % d;
+        float4 x = load4(row_at(value ? v : k, (size_t)(s.row + r)), i, i + N, N == 4);
+        if (kv.type == ELEM_F32)
+            store4(static_cast<float *>(kv.data) + at, 0, N, N == 4, x);
+        else if (N == 4)
+            store4_bf16(static_cast<uint16_t *>(kv.data) + at, 0, N, x);
+        else
+            static_cast<uint16_t *>(kv.data)[at] = to_bf16(x.x);
     }
 }
 
@@ -88,10 +87,12 @@ void cuda_kv_write(struct backend *b, const struct kv_write *a)
     const struct attn_plan *plan = a->plan;
     size_t longest = plan->longest;
     ASSERT(a->layer < a->kv->n_layers);
+    bool whole = whole_rows(a->k, a->kv->d) && whole_rows(a->v, a->kv->d);
     for (size_t i = 0; i < plan->s.n && longest; i += GRID_Y) {
         size_t n = plan->s.n - i < GRID_Y ? plan->s.n - i : (size_t)GRID_Y;
-        LAUNCH(cuda_of(b), write_pages, dim3((unsigned)parts(longest, WRITE_ROWS), (unsigned)n),
-               WRITE_THREADS, 0, *a->kv, a->layer, plan->seqs + i, plan->pages, a->k, a->v);
+        LAUNCH(cuda_of(b), (whole ? write_pages<4> : write_pages<1>),
+               dim3((unsigned)parts(longest, WRITE_ROWS), (unsigned)n), WRITE_THREADS, 0, *a->kv,
+               a->layer, plan->seqs + i, plan->pages, a->k, a->v);
     }
 }
 

@@ -1,7 +1,7 @@
 /* linear.cu - products with weights, forward and backward.
  *
- * PRECISION_EXACT reads activations and weights as they are.  PRECISION_BF16 rounds
- * activations into scratch first, and views of masters a slab of rows at a time. */
+ * PRECISION_EXACT reads activations and weights as they are.  PRECISION_BF16 reads
+ * activations' shadows, and rounds views of masters into scratch, a slab of rows at a time. */
 #include "compute/cuda/cuda.cuh"
 
 #ifndef LINEAR_SLAB /* bytes of a view that are rounded at once; an emulated device has fewer */
@@ -22,31 +22,21 @@ static void multiply(struct cuda *c, const struct product *p)
         cuda_product_lt(c, p);
 }
 
-/* Elements of bf16 for m rows of n. */
-static size_t rounded(size_t m, size_t n)
-{
-    return m * up(n, 8) + 128;
-}
-
 size_t linear_scratch(const struct cuda *c, const struct op_limits *l)
 {
     if (c->b.precision != PRECISION_BF16)
         return 0;
-    size_t widest = l->width > l->hidden ? l->width : l->hidden;
     size_t row = up(l->width > l->vocab ? l->width : l->vocab, 8);
     size_t slab = row * sizeof(uint16_t) > SLAB_BYTES ? row * sizeof(uint16_t) : (size_t)SLAB_BYTES;
-    size_t rows = l->rows > l->head_rows ? l->rows : l->head_rows;
-    return (l->train ? 2 : 1) * rounded(rows, widest) * sizeof(uint16_t) + slab + 1024;
+    return slab + 1024;
 }
 
 /* m rows of x, as a product's side over columns. */
-static struct side activations(struct cuda *c, frame *f, struct rows x, size_t m, size_t n)
+static struct side activations(struct cuda *c, struct rows x, size_t m, size_t n)
 {
-    if (c->b.precision != PRECISION_BF16)
+    if (c->b.precision != PRECISION_BF16 || !m)
         return {x.p, false, x.stride, 1};
-    uint16_t *to = f->take<uint16_t>(rounded(m, n));
-    cuda_round_rows(c, to, up(n, 8), x, m, n);
-    return {to, true, up(n, 8), 1};
+    return {cuda_rounded(c, x, m, n), true, shadow_row(n), 1};
 }
 
 /* The same side over rows. */
@@ -73,7 +63,11 @@ static struct side weight_rows(struct cuda *c, frame *f, const struct weight *w,
         return {static_cast<const char *>(w->own) + first * w->ld * bytes, w->bf16, w->ld, 1};
     }
     struct rows rows = {const_cast<float *>(w->view) + first * w->k, w->k};
-    return activations(c, f, rows, n, w->k);
+    if (c->b.precision != PRECISION_BF16)
+        return {rows.p, false, rows.stride, 1};
+    uint16_t *to = f->take<uint16_t>(n * up(w->k, 8));
+    cuda_round_rows(c, to, up(w->k, 8), rows, n, w->k);
+    return {to, true, up(w->k, 8), 1};
 }
 
 /* ---- forward ---- */
@@ -81,9 +75,9 @@ static struct side weight_rows(struct cuda *c, frame *f, const struct weight *w,
 static void linear_rows(struct cuda *c, const struct weight *w, size_t first, size_t n,
                         const struct linear *a)
 {
-    frame f(c);
-    struct side x = activations(c, &f, a->x, a->m, w->k);
+    struct side x = activations(c, a->x, a->m, w->k);
     size_t step = slab_rows(c, w, n);
+    cuda_overwritten(c, a->y, a->m, n);
     for (size_t at = 0; at < n; at += step) {
         frame slab(c);
         size_t part = n - at < step ? n - at : step;
@@ -121,6 +115,7 @@ static void linear_dx(struct cuda *c, const struct weight *w, size_t first, size
                       struct side dy, struct rows dx, bool from, bool add)
 {
     size_t step = slab_rows(c, w, n), bytes = dy.bf16 ? sizeof(uint16_t) : sizeof(float);
+    cuda_overwritten(c, dx, m, w->k);
     for (size_t at = 0; at < n; at += step) {
         frame slab(c);
         size_t part = n - at < step ? n - at : step;
@@ -141,8 +136,8 @@ static void linear_dx(struct cuda *c, const struct weight *w, size_t first, size
 void cuda_linear_dx(struct cuda *c, const struct weight *w, size_t first, size_t n, size_t m,
                     struct rows dy, struct rows dx, bool from, bool add)
 {
-    frame f(c);
-    linear_dx(c, w, first, n, m, activations(c, &f, dy, m, n), dx, from, add);
+    linear_dx(c, w, first, n, m, activations(c, dy, m, n), dx, from, add);
+    cuda_overwritten(c, dy, m, n); /* its caller's own, which writes there as it likes */
 }
 
 /* dw[n][k] += chain over rows of dy[m][n] x[m][k], in row blocks if exact. */
@@ -151,6 +146,7 @@ static void linear_dw(struct cuda *c, float *dw, size_t n, size_t k, size_t m, s
 {
     size_t block = exact(c) ? (size_t)OPS_ROW_BLOCK : m;
     size_t bytes = dy.bf16 ? sizeof(uint16_t) : sizeof(float);
+    cuda_overwritten(c, {dw, k}, n, k);
     for (size_t i = 0; i < m; i += block) {
         struct product p = {};
         p.a = turned(dy);
@@ -169,20 +165,18 @@ static void linear_dw(struct cuda *c, float *dw, size_t n, size_t k, size_t m, s
 void cuda_linear_dw(struct cuda *c, float *dw, size_t n, size_t k, size_t m, struct rows dy,
                     struct rows x)
 {
-    frame f(c);
-    struct side y = activations(c, &f, dy, m, n);
-    linear_dw(c, dw, n, k, m, y, activations(c, &f, x, m, k));
+    struct side y = activations(c, dy, m, n);
+    linear_dw(c, dw, n, k, m, y, activations(c, x, m, k));
+    cuda_overwritten(c, dy, m, n);
 }
 
 void cuda_linear_backward(struct backend *b, const struct linear_grad *a)
 {
     struct cuda *c = cuda_of(b);
-    frame f(c);
-    struct side dy = activations(c, &f, a->dy, a->m, a->w->n);
-    if (a->dw) {
-        frame g(c);
-        linear_dw(c, a->dw, a->w->n, a->w->k, a->m, dy, activations(c, &g, a->x, a->m, a->w->k));
-    }
+    struct side dy = activations(c, a->dy, a->m, a->w->n);
+    if (a->dw)
+        linear_dw(c, a->dw, a->w->n, a->w->k, a->m, dy, activations(c, a->x, a->m, a->w->k));
+    cuda_overwritten(c, {a->db, a->w->n}, 1, a->w->n);
     if (a->db)
         cuda_column_sums(c, a->db, a->w->n, a->m, a->dy);
     if (a->dx.p)

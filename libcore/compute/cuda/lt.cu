@@ -3,7 +3,8 @@
  * Its matrices are column-major, so our row-major c (m,n) is its (n,m), and the
  * sides change places.  An algorithm is chosen once for a shape, from those whose
  * partial sums are added in a fixed order; a shape for which there is none (leading dimensions
- * that tensor cores cannot take) goes through our own chains. */
+ * that tensor cores cannot take) goes through our own chains.  Our bias runs along its rows, as its
+ * epilogue wants it, which comes after the residual. */
 #include "compute/cuda/device.cuh"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 /* All that the choice depends on. */
 struct lt_key {
     uint64_t m, n, k, a_ld, b_ld, c_ld, r_ld;
-    int a_turned, b_turned, bf16, tf32, adds;
+    int a_turned, b_turned, bf16, tf32, adds, bias;
     uint32_t alignment[4];
 };
 
@@ -56,6 +57,21 @@ static cublasLtMatrixLayout_t side_layout(const struct side *s, size_t rows, siz
     return *depth_first ? layout(type, depth, rows, s->row) : layout(type, rows, depth, s->depth);
 }
 
+static void describe(struct lt_call *x, cublasLtMatmulDescAttributes_t what, const void *value,
+                     size_t bytes)
+{
+    lt_check(cublasLtMatmulDescSetAttribute(x->desc, what, value, bytes), "a product's attribute");
+}
+
+static void describe_bias(struct lt_call *x, const float *bias)
+{
+    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    int32_t type = CUDA_R_32F;
+    describe(x, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+    describe(x, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
+    describe(x, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &type, sizeof type);
+}
+
 static struct lt_call call_open(const struct lt_key *key, const struct product *p)
 {
     struct lt_call x = {};
@@ -70,10 +86,10 @@ static struct lt_call call_open(const struct lt_key *key, const struct product *
                                       key->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
                                       CUDA_R_32F),
              "a product's description");
-    lt_check(cublasLtMatmulDescSetAttribute(x.desc, CUBLASLT_MATMUL_DESC_TRANSA, &ta, sizeof ta),
-             "a product's side");
-    lt_check(cublasLtMatmulDescSetAttribute(x.desc, CUBLASLT_MATMUL_DESC_TRANSB, &tb, sizeof tb),
-             "a product's side");
+    describe(&x, CUBLASLT_MATMUL_DESC_TRANSA, &ta, sizeof ta);
+    describe(&x, CUBLASLT_MATMUL_DESC_TRANSB, &tb, sizeof tb);
+    if (key->bias)
+        describe_bias(&x, p->bias);
     return x;
 }
 
@@ -138,7 +154,7 @@ __global__ void add_bias(float *y, size_t row, const float *bias, size_t m, size
     y[i * row + j] += bias[j];
 }
 
-static struct lt_key key_of(const struct cuda *c, const struct product *p)
+static struct lt_key key_of(const struct cuda *c, const struct product *p, bool bias)
 {
     struct lt_key key;
     memset(&key, 0, sizeof key); /* compared as bytes */
@@ -150,10 +166,28 @@ static struct lt_key key_of(const struct cuda *c, const struct product *p)
     key.r_ld = p->residual ? p->residual_row : p->c_row;
     key.a_turned = p->a.depth == 1, key.b_turned = p->b.depth == 1;
     key.bf16 = p->a.bf16, key.tf32 = c->b.precision == PRECISION_TF32;
-    key.adds = p->residual || p->from;
+    key.adds = p->residual || p->from, key.bias = bias;
     key.alignment[0] = alignment_of(p->b.p), key.alignment[1] = alignment_of(p->a.p);
     key.alignment[2] = alignment_of(added), key.alignment[3] = alignment_of(p->c);
     return key;
+}
+
+/* Whether the library could; `bias`: with it. */
+static bool multiply(struct cuda *c, const struct product *p, bool bias)
+{
+    struct lt_key key = key_of(c, p, bias);
+    struct lt_call x = call_open(&key, p);
+    const struct lt_plan *plan = plan_for(c, &key, &x);
+    bool found = plan->found;
+    if (found) {
+        const float one = 1, beta = key.adds ? 1.0f : 0.0f;
+        const float *added = p->residual ? p->residual : p->c;
+        lt_check(cublasLtMatmul(c->lt, x.desc, &one, p->b.p, x.a, p->a.p, x.b, &beta, added, x.c,
+                                p->c, x.out, &plan->algo, c->lt_workspace, LT_WORKSPACE, c->stream),
+                 "a product");
+    }
+    call_close(&x);
+    return found;
 }
 
 void cuda_product_lt(struct cuda *c, const struct product *p)
@@ -161,22 +195,13 @@ void cuda_product_lt(struct cuda *c, const struct product *p)
     if (p->m == 0 || p->n == 0)
         return;
     ASSERT(p->a.bf16 == p->b.bf16 && !(p->from && p->residual && p->residual != p->c));
-    struct lt_key key = key_of(c, p);
-    struct lt_call x = call_open(&key, p);
-    struct lt_plan *plan = plan_for(c, &key, &x);
-    if (plan->found) {
-        const float one = 1, beta = key.adds ? 1.0f : 0.0f;
-        const float *added = p->residual ? p->residual : p->c;
-        lt_check(cublasLtMatmul(c->lt, x.desc, &one, p->b.p, x.a, p->a.p, x.b, &beta, added, x.c,
-                                p->c, x.out, &plan->algo, c->lt_workspace, LT_WORKSPACE, c->stream),
-                 "a product");
-        if (p->bias)
-            LAUNCH(c, add_bias, grid_rows(p->m, p->n), EACH_THREADS, 0, p->c, p->c_row, p->bias,
-                   p->m, p->n);
-    } else {
+    if (p->bias && alignment_of(p->bias) >= 16 && multiply(c, p, true))
+        return;
+    if (!multiply(c, p, false))
         cuda_product(c, p);
-    }
-    call_close(&x);
+    else if (p->bias)
+        LAUNCH(c, add_bias, grid_rows(p->m, p->n), EACH_THREADS, 0, p->c, p->c_row, p->bias, p->m,
+               p->n);
 }
 
 void cuda_lt_close(struct cuda *c)

@@ -1,48 +1,59 @@
-/* rows.cu - copies, rotary positions and the gate: elementwise, one thread for
- * an element, limited by bandwidth. */
+/* rows.cu - copies, rotary positions and the gate: elementwise, limited by bandwidth, so a
+ * thread moves four neighbours at once wherever they lie so that it can. */
 #include "compute/cuda/device.cuh"
 
 enum { THREADS = EACH_THREADS };
 
-__global__ void gather_rows(struct rows y, struct rows x, const int32_t *index, size_t m, size_t c)
+__global__ void gather_rows(struct rows y, struct rows x, const int32_t *index, size_t m, size_t c,
+                            unsigned shift, bool whole)
 {
-    EACH(i, k, m, c)
-    row_at(y, i)[k] = row_at(x, (size_t)index[i])[k];
+    EACH4(i, k, m, c, shift)
+    store4(row_at(y, i), k, c, whole, load4(row_at(x, (size_t)index[i]), k, c, whole));
 }
 
 void cuda_gather(struct backend *b, struct rows y, struct rows x, const int32_t *index, size_t m,
                  size_t c)
 {
     struct cuda *d = cuda_of(b);
+    struct quads q = quads_of(m, c);
     if (m && c)
-        LAUNCH(d, gather_rows, grid_rows(m, c), THREADS, 0, y, x, index, m, c);
+        LAUNCH(d, gather_rows, q.grid, THREADS, 0, y, x, index, m, c, q.shift,
+               whole_rows(y, c) && whole_rows(x, c));
 }
 
-__global__ void scatter_rows(struct rows x, struct rows y, const int32_t *index, size_t m, size_t c)
+__global__ void scatter_rows(struct rows x, struct rows y, const int32_t *index, size_t m, size_t c,
+                             unsigned shift, bool whole)
 {
-    EACH(i, k, m, c)
-    row_at(x, (size_t)index[i])[k] += row_at(y, i)[k];
+    EACH4(i, k, m, c, shift)
+    {
+        float *to = row_at(x, (size_t)index[i]);
+        store4(to, k, c, whole, plus4(load4(to, k, c, whole), load4(row_at(y, i), k, c, whole)));
+    }
 }
 
 void cuda_scatter_add(struct backend *b, struct rows x, struct rows y, const int32_t *index,
                       size_t m, size_t c)
 {
     struct cuda *d = cuda_of(b);
+    struct quads q = quads_of(m, c);
     if (m && c)
-        LAUNCH(d, scatter_rows, grid_rows(m, c), THREADS, 0, x, y, index, m, c);
+        LAUNCH(d, scatter_rows, q.grid, THREADS, 0, x, y, index, m, c, q.shift,
+               whole_rows(y, c) && whole_rows(x, c));
 }
 
-__global__ void add_all(float *y, const float *x, size_t n)
+__global__ void add_all(float *y, const float *x, size_t n, unsigned shift, bool whole)
 {
-    EACH(row, i, 1, n)
-    y[i] += x[i];
+    EACH4(row, i, 1, n, shift)
+    store4(y, i, n, whole, plus4(load4(y, i, n, whole), load4(x, i, n, whole)));
 }
 
 void cuda_add(struct backend *b, float *y, const float *x, size_t n)
 {
     struct cuda *d = cuda_of(b);
+    struct quads q = quads_of(1, n);
     if (n)
-        LAUNCH(d, add_all, grid_rows(1, n), THREADS, 0, y, x, n);
+        LAUNCH(d, add_all, q.grid, THREADS, 0, y, x, n, q.shift,
+               whole_vector(y, n) && whole_vector(x, n));
 }
 
 /* Block i owns id ids[i] if no row before has it, and adds all rows that have, in order. */
@@ -71,6 +82,13 @@ void cuda_embed_backward(struct backend *b, float *dw, size_t c, const int32_t *
 
 /* ---- rotary positions ---- */
 
+__device__ __forceinline__ void turn(float *lo, float *hi, float c, float s)
+{
+    float minus = s * -1.0f, was = *lo;
+    *lo = fmaf(*hi, minus, was * c);
+    *hi = fmaf(was, s, *hi * c);
+}
+
 __global__ void rotate(struct rope_args a)
 {
     unsigned half = (unsigned)(a.rot / 2);
@@ -79,18 +97,41 @@ __global__ void rotate(struct rope_args a)
         unsigned h = (unsigned)at / half, i = (unsigned)at % half;
         float *x = row_at(a.x, m) + h * a.d + i;
         size_t p = (size_t)a.pos[m] * half + i;
-        float c = a.cos[p], s = a.sin[p] * (a.inverse ? -1.0f : 1.0f), minus = s * -1.0f;
-        float lo = x[0], hi = x[half];
-        x[0] = fmaf(hi, minus, lo * c);
-        x[half] = fmaf(lo, s, hi * c);
+        turn(x, x + half, a.cos[p], a.sin[p] * (a.inverse ? -1.0f : 1.0f));
+    }
+}
+
+/* The same, four pairs at once: heads and their halves are whole. */
+__global__ void rotate4(struct rope_args a, unsigned shift)
+{
+    unsigned half = (unsigned)(a.rot / 2);
+    float sign = a.inverse ? -1.0f : 1.0f;
+    EACH4(m, at, a.m, a.heads * half, shift)
+    {
+        unsigned h = (unsigned)at / half, i = (unsigned)at % half;
+        float *x = row_at(a.x, m) + h * a.d;
+        size_t p = (size_t)a.pos[m] * half;
+        float4 c = load4(a.cos + p, i, half, true), s = load4(a.sin + p, i, half, true);
+        float4 lo = load4(x, i, half, true), hi = load4(x + half, i, half, true);
+        turn(&lo.x, &hi.x, c.x, s.x * sign);
+        turn(&lo.y, &hi.y, c.y, s.y * sign);
+        turn(&lo.z, &hi.z, c.z, s.z * sign);
+        turn(&lo.w, &hi.w, c.w, s.w * sign);
+        store4(x, i, half, true, lo);
+        store4(x + half, i, half, true, hi);
     }
 }
 
 void cuda_rope(struct backend *b, const struct rope_args *a)
 {
     struct cuda *d = cuda_of(b);
-    size_t width = a->heads * (a->rot / 2);
-    if (a->m && width)
+    size_t pairs = a->rot / 2, width = a->heads * pairs;
+    if (!a->m || !width)
+        return;
+    struct quads q = quads_of(a->m, width);
+    if (whole_rows(a->x, a->d) && whole_vector(a->cos, pairs) && whole_vector(a->sin, pairs))
+        LAUNCH(d, rotate4, q.grid, THREADS, 0, *a, q.shift);
+    else
         LAUNCH(d, rotate, grid_rows(a->m, width), THREADS, 0, *a);
 }
 
@@ -101,36 +142,73 @@ __device__ __forceinline__ float sigmoid(float g)
     return 1.0f / (1.0f + exp_f(0.0f - g));
 }
 
-__global__ void gate(struct swiglu a)
+__device__ __forceinline__ float4 each_gate(float4 g, float4 u)
 {
-    EACH(m, i, a.m, a.f)
+    return float4{g.x * sigmoid(g.x) * u.x, g.y * sigmoid(g.y) * u.y, g.z * sigmoid(g.z) * u.z,
+                  g.w * sigmoid(g.w) * u.w};
+}
+
+__global__ void gate(struct swiglu a, unsigned shift, bool whole, uint16_t *shadow, size_t ld)
+{
+    EACH4(m, i, a.m, ld, shift)
     {
-        const float *gu = row_at(a.gu, m) + i;
-        row_at(a.y, m)[i] = gu[0] * sigmoid(gu[0]) * gu[a.f];
+        const float *gu = row_at(a.gu, m);
+        float4 y = each_gate(load4(gu, i, a.f, whole), load4(gu + a.f, i, a.f, whole));
+        store4(row_at(a.y, m), i, a.f, whole, y);
+        if (shadow)
+            store4_bf16(shadow + m * ld, i, ld, y);
     }
 }
 
 void cuda_swiglu(struct backend *b, const struct swiglu *a)
 {
     struct cuda *d = cuda_of(b);
-    if (a->m && a->f)
-        LAUNCH(d, gate, grid_rows(a->m, a->f), THREADS, 0, *a);
+    if (!a->m || !a->f)
+        return;
+    size_t ld = shadow_row(a->f);
+    struct quads q = quads_of(a->m, ld);
+    uint16_t *shadow = cuda_shadow(d, a->y, a->m, a->f);
+    LAUNCH(d, gate, q.grid, THREADS, 0, *a, q.shift,
+           whole_rows(a->gu, a->f) && whole_rows(a->y, a->f), shadow, ld);
 }
 
-__global__ void gate_grad(struct swiglu_grad a)
+__device__ __forceinline__ void gate_slopes(float g, float u, float dy, float *dg, float *du)
 {
-    EACH(m, i, a.m, a.f)
+    float s = sigmoid(g), rest = 1.0f - s, slope = s * fmaf(g, rest, 1.0f);
+    *dg = dy * u * slope;
+    *du = dy * (g * s);
+}
+
+/* The shadow is that of dgu: what is of u lies from column f on, in pieces of four if `whole`. */
+__global__ void gate_grad(struct swiglu_grad a, unsigned shift, bool whole, uint16_t *shadow,
+                          size_t ld)
+{
+    EACH4(m, i, a.m, a.f, shift)
     {
-        float g = row_at(a.gu, m)[i], u = row_at(a.gu, m)[a.f + i], dy = row_at(a.dy, m)[i];
-        float s = sigmoid(g), rest = 1.0f - s, slope = s * fmaf(g, rest, 1.0f);
-        row_at(a.dgu, m)[i] = dy * u * slope;
-        row_at(a.dgu, m)[a.f + i] = dy * (g * s);
+        const float *gu = row_at(a.gu, m);
+        float *dgu = row_at(a.dgu, m);
+        float4 g = load4(gu, i, a.f, whole), u = load4(gu + a.f, i, a.f, whole);
+        float4 dy = load4(row_at(a.dy, m), i, a.f, whole), dg, du;
+        gate_slopes(g.x, u.x, dy.x, &dg.x, &du.x);
+        gate_slopes(g.y, u.y, dy.y, &dg.y, &du.y);
+        gate_slopes(g.z, u.z, dy.z, &dg.z, &du.z);
+        gate_slopes(g.w, u.w, dy.w, &dg.w, &du.w);
+        store4(dgu, i, a.f, whole, dg);
+        store4(dgu + a.f, i, a.f, whole, du);
+        if (shadow) {
+            store4_bf16(shadow + m * ld, i, ld, dg);
+            store4_bf16(shadow + m * ld, a.f + i, ld, du);
+        }
     }
 }
 
 void cuda_swiglu_backward(struct backend *b, const struct swiglu_grad *a)
 {
     struct cuda *d = cuda_of(b);
-    if (a->m && a->f)
-        LAUNCH(d, gate_grad, grid_rows(a->m, a->f), THREADS, 0, *a);
+    if (!a->m || !a->f)
+        return;
+    struct quads q = quads_of(a->m, a->f);
+    bool whole = whole_rows(a->gu, a->f) && whole_rows(a->dy, a->f) && whole_rows(a->dgu, a->f);
+    uint16_t *shadow = a->f % 4 == 0 ? cuda_shadow(d, a->dgu, a->m, 2 * a->f) : NULL;
+    LAUNCH(d, gate_grad, q.grid, THREADS, 0, *a, q.shift, whole, shadow, shadow_row(2 * a->f));
 }

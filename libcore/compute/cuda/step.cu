@@ -144,7 +144,7 @@ static void call(struct backend *b, const A *a)
 
 static void embed(struct backend *b, const struct embedding *a)
 {
-    cuda_embed(b, a->w, a->ids, a->m, a->y);
+    anew<cuda_embed>::call(b, a->w, a->ids, a->m, a->y);
 }
 
 static void call_embed(struct backend *b, const struct weight *w, const int32_t *ids, size_t m,
@@ -163,7 +163,7 @@ static void step_begin(struct backend *b)
     struct steps *s = c->steps;
     s->args.n = s->key.n = s->calls.n = 0;
     s->n++;
-    key_add(&s->key, c->scratch, c->scratch_bytes);
+    key_add(&s->key, c->scratch, c->scratch_bytes, c->shadows.memory, c->shadows.room);
     c->collecting = true;
 }
 
@@ -218,6 +218,7 @@ static void step_end(struct backend *b)
     struct steps *s = c->steps;
     ASSERT(c->collecting);
     c->collecting = false;
+    cuda_forget_shadows(c); /* a graph finds none from before it, and leaves none */
     struct sequence *q = find(s);
     q->last = s->n;
     q->times++;
@@ -230,6 +231,7 @@ static void step_end(struct backend *b)
         cuda_check(cudaGraphLaunch(q->graph, c->stream), "a step");
     else
         run_calls(c);
+    cuda_forget_shadows(c);
 }
 
 void cuda_step_table(struct ops *t)
@@ -239,10 +241,10 @@ void cuda_step_table(struct ops *t)
     t->embed = call_embed;
     t->linear = call<struct linear, cuda_linear>;
     t->norm = call<struct norm, cuda_norm>;
-    t->rope = call<struct rope_args, cuda_rope>;
+    t->rope = call<struct rope_args, anew<cuda_rope>::call>;
     t->swiglu = call<struct swiglu, cuda_swiglu>;
-    t->kv_write = call<struct kv_write, cuda_kv_write>;
-    t->attention = call<struct attention, cuda_attention>;
+    t->kv_write = call<struct kv_write, anew<cuda_kv_write>::call>;
+    t->attention = call<struct attention, anew<cuda_attention>::call>;
 }
 
 void cuda_step_close(struct cuda *c)

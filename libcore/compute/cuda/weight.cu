@@ -58,16 +58,19 @@ void cuda_weight_free(struct backend *b, struct weight *w)
 
 /* ---- rounding ---- */
 
-__global__ void round_rows(uint16_t *to, size_t ld, struct rows from, size_t m, size_t n)
+__global__ void round_rows(uint16_t *to, size_t ld, struct rows from, size_t m, size_t n,
+                           unsigned shift, bool whole)
 {
-    EACH(i, j, m, ld)
-    to[i * ld + j] = j < n ? to_bf16(row_at(from, i)[j]) : (uint16_t)0;
+    EACH4(i, j, m, ld, shift)
+    store4_bf16(to + i * ld, j, ld, load4(row_at(from, i), j, n, whole));
 }
 
 void cuda_round_rows(struct cuda *c, uint16_t *to, size_t ld, struct rows from, size_t m, size_t n)
 {
+    struct quads q = quads_of(m, ld);
     if (m && n)
-        LAUNCH(c, round_rows, grid_rows(m, ld), EACH_THREADS, 0, to, ld, from, m, n);
+        LAUNCH(c, round_rows, q.grid, EACH_THREADS, 0, to, ld, from, m, n, q.shift,
+               whole_rows(from, n));
 }
 
 __global__ void round_floats(float *to, const float *from, size_t m, size_t n)
