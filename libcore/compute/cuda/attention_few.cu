@@ -102,6 +102,8 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
         for (int w = 0; w < WARPS; w++)
             v = fmaf(x.out[(w * 16 + row) * x.ld + k], scale[w], v);
         to.to[k] = v * by;
+        if (to.shadow)
+            to.shadow[k] = to_bf16(v * by);
     }
     if (threadIdx.x % WARP == 0)
         store_sums(g, to, max, sum);

@@ -22,9 +22,12 @@ __device__ __forceinline__ void store_rows(const struct mma_args &g, const struc
             target_of(g, s, h.first, h.n, (int)threadIdx.x / WARP * 16 + lane_row(k));
         float by = to.whole ? 1.0f / r.sum[k] : 1.0f;
 #pragma unroll
-        for (int t = 0; t < 2 * DT; t++)
-            store_two<WHOLE>(to.to, t * 8 + column, d, out[t][2 * k] * by,
-                             out[t][2 * k + 1] * by);
+        for (int t = 0; t < 2 * DT; t++) {
+            float x = out[t][2 * k] * by, y = out[t][2 * k + 1] * by;
+            store_two<WHOLE>(to.to, t * 8 + column, d, x, y);
+            if (to.shadow)
+                store_rounded<WHOLE>(to.shadow, t * 8 + column, d, x, y);
+        }
         if (column == 0)
             store_sums(g, to, r.max[k], r.sum[k]);
     }
@@ -173,6 +176,8 @@ __global__ void merge_parts(struct mma_args g, unsigned n)
             if (k < p.n)
                 v = fmaf(g.part_out[(first + (size_t)k * g.a.n_heads) * d + x], scale[k], v);
         row_at(g.a.out, row)[head * d + x] = v / sum;
+        if (g.shadow)
+            g.shadow[row * g.shadow_ld + head * d + x] = to_bf16(v / sum);
     }
     if (g.a.lse && threadIdx.x % WARP == 0)
         g.a.lse[(size_t)row * g.a.n_heads + head] = (max + log2f(sum)) / LOG2E;
@@ -216,6 +221,10 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     size_t n = strip_slots(plan->n_rows) * plan->n_heads; /* places are the same in every step */
     g.a = *a;
     g.row_parts = plan->row_parts;
+    /* A product reads all rows of a shadow. */
+    if (plan->covered && plan->n_heads * a->kv.d % 8 == 0)
+        g.shadow = cuda_shadow(c, a->out, plan->n_rows, plan->n_heads * a->kv.d);
+    g.shadow_ld = plan->n_heads * a->kv.d;
     g.part_out = f.take<float>(n * a->kv.d);
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);

@@ -14,6 +14,8 @@ struct mma_args {
     float *part_out; /* [slot][head][d] */
     float *part_max; /* [slot][head]: of scores times scale, base 2; then the sums */
     float *part_sum;
+    uint16_t *shadow; /* of the output, rows of shadow_ld; or NULL */
+    size_t shadow_ld;
 };
 
 #define LOG2E 1.4426950408889634f
@@ -153,6 +155,7 @@ struct target {
     size_t row, head, slot;
     bool whole;
     float *to;
+    uint16_t *shadow; /* of the output; or NULL */
 };
 
 __device__ __forceinline__ struct target target_of(const struct mma_args &g, const struct strip &s,
@@ -165,6 +168,7 @@ __device__ __forceinline__ struct target target_of(const struct mma_args &g, con
     struct row_parts p = g.row_parts[t.row];
     t.slot = (size_t)(p.slot + s.part) * g.a.n_heads + t.head;
     t.whole = p.n == 1;
+    t.shadow = t.whole && g.shadow ? g.shadow + t.row * g.shadow_ld + t.head * g.a.kv.d : NULL;
     t.to = t.whole ? row_at(g.a.out, t.row) + t.head * g.a.kv.d : g.part_out + t.slot * g.a.kv.d;
     return t;
 }

@@ -336,6 +336,7 @@ struct sharers {
 /* What is const is on the device, inside `memory`; `host` is its image. */
 struct attn_plan {
     size_t n_heads, n_kv_heads, n_rows;
+    bool covered; /* every row belongs to a sequence */
     struct host_seqs s;
     char *host, *memory;
     size_t bytes;

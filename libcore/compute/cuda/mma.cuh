@@ -207,6 +207,21 @@ __device__ __forceinline__ void store_two(float *row, int at, int d, float x, fl
         to[1] = y;
 }
 
+/* The same rounded to bf16. */
+template <bool WHOLE>
+__device__ __forceinline__ void store_rounded(uint16_t *row, int at, int d, float x, float y)
+{
+    uint16_t *to = row + at;
+    if (WHOLE || (at + 1 < d && reinterpret_cast<uintptr_t>(to) % 4 == 0)) {
+        *reinterpret_cast<uint32_t *>(to) = pack_bf16(x, y);
+        return;
+    }
+    if (at < d)
+        to[0] = to_bf16(x);
+    if (at + 1 < d)
+        to[1] = to_bf16(y);
+}
+
 /* ---- whole heads ----
  * Kernels exist twice: for heads of exactly 16 DT elements, aligned (WHOLE), so that sizes are constants
  * and a pass over a block is some hundred instructions, and for all others. */
