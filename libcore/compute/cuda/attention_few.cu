@@ -117,10 +117,10 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 3) attend_few(struct
     const struct attn_args &a = g.a;
     int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), depth = (d + 15) / 16;
     int warp = (int)threadIdx.x / WARP;
-    struct strip s = g.strips[gridDim.x - 1 - blockIdx.x];
-    if (s.n_seqs == 0)
+    struct strip s;
+    struct strip_heads h;
+    if (!strip_of_block(g, &s, &h))
         return;
-    struct strip_heads h = strip_heads_of(a, (int)blockIdx.y);
     struct seq seq = a.seqs[s.seq];
     uint16_t *q = tiles, *blocks = tiles + 16 * ld;
     auto at = [&](int block) {

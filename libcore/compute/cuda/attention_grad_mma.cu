@@ -12,7 +12,7 @@
 #define LOG2E 1.4426950408889634f
 
 enum { TILE = 32 /* stacked rows of the first pass */, DIMS_AT_ONCE = 128 };
-enum { BLOCKS_WANTED = 4 /* of the first pass, for a processor */ };
+enum { BLOCKS_WANTED = 8 /* of the first pass, for a processor */ };
 
 struct mma_grad {
     struct grad_args g;
@@ -222,10 +222,12 @@ __global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(st
 {
     SHARED(uint16_t, keys);
     const struct attn_args &a = g.g.a;
-    int d = head_size<ALL, WHOLE>(a.kv), from = (int)blockIdx.z * DIMS_AT_ONCE;
+    int d = head_size<ALL, WHOLE>(a.kv), from = (int)blockIdx.y * DIMS_AT_ONCE;
     uint16_t *values = keys + OPS_KV_BLOCK * tile_ld(d), *tiles = values + OPS_KV_BLOCK * tile_ld(d);
-    struct key_block b = g.g.blocks[blockIdx.x];
-    int kv_head = (int)blockIdx.y / g.parts, part = (int)blockIdx.y % g.parts;
+    /* All heads of a block of keys, then the next block: the longest are the first. */
+    int heads = (int)a.kv.n_heads * g.parts, y = (int)blockIdx.x % heads;
+    struct key_block b = g.g.blocks[(int)blockIdx.x / heads];
+    int kv_head = y / g.parts, part = y % g.parts;
     struct head_range h = heads_of((int)a.group, g.each, kv_head, part);
     struct seq s = a.seqs[b.seq];
     int k = b.block * OPS_KV_BLOCK, left = s.n_keys - k;
@@ -381,12 +383,13 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
     const struct attn_args &a = g.g.a;
     int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
     int lane = (int)threadIdx.x % WARP, depth = (d + 15) / 16, size = OPS_KV_BLOCK * ld;
-    struct item item = items[gridDim.x - 1 - blockIdx.x];
-    struct seq s = a.seqs[item.seq];
     int group = (int)a.group, in_parts = (group + STRIP_ROWS - 1) / STRIP_ROWS;
-    size_t kv_head = blockIdx.y / (unsigned)in_parts;
+    unsigned heads = (unsigned)a.kv.n_heads * (unsigned)in_parts, x = gridDim.x - 1 - blockIdx.x;
+    struct item item = items[x / heads]; /* the longest are the last */
+    struct seq s = a.seqs[item.seq];
+    size_t kv_head = x % heads / (unsigned)in_parts;
     struct head_range hs = heads_of(group, (group + in_parts - 1) / in_parts, (int)kv_head,
-                                    (int)blockIdx.y % in_parts);
+                                    (int)(x % heads % (unsigned)in_parts));
     int rows = hs.n * item.n_rows;
     uint16_t *q = tiles + 2 * size, *dout = q + size; /* in the second block's place */
     auto place = [&](int i, size_t *at) {
@@ -512,12 +515,12 @@ static void launch(struct cuda *c, const struct mma_grad *g, const struct attn_p
     unsigned blocks = (unsigned)plan->n_blocks;
     cuda_allow_shared(c, by_keys, keys);
     cuda_allow_shared(c, by_rows, queries);
-    LAUNCH(c, by_keys, dim3(blocks, heads * (unsigned)g->parts, halves), MMA_THREADS, keys, *g);
+    LAUNCH(c, by_keys, dim3(blocks * heads * (unsigned)g->parts, halves), MMA_THREADS, keys, *g);
     if (g->parts > 1)
         LAUNCH(c, add_head_parts, dim3(blocks, 4), 256, 0, *g);
     LAUNCH(c, by_rows,
-           dim3((unsigned)plan->n_items, heads * (unsigned)parts(a->group, STRIP_ROWS)),
-           MMA_THREADS, queries, *g, plan->items);
+           dim3((unsigned)plan->n_items * heads * (unsigned)parts(a->group, STRIP_ROWS)), MMA_THREADS,
+           queries, *g, plan->items);
 }
 
 void attention_grad_mma(struct cuda *c, const struct grad_args *args, const struct attn_plan *plan)

@@ -94,10 +94,10 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(str
     const struct attn_args &a = g.a;
     int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
     int tile = OPS_KV_BLOCK * ld;
-    struct strip s = g.strips[gridDim.x - 1 - blockIdx.x]; /* the longest are the last */
-    if (s.n_seqs == 0)
+    struct strip s;
+    struct strip_heads h;
+    if (!strip_of_block(g, &s, &h))
         return;
-    struct strip_heads h = strip_heads_of(a, (int)blockIdx.y);
     int rows = h.n * (s.n_seqs > 1 ? s.n_seqs : s.n_rows), depth = (d + 15) / 16;
     struct seq first = a.seqs[s.seq];
     uint16_t *q = tiles + 2 * tile; /* behind the first block: in the second one's place */
@@ -191,12 +191,10 @@ size_t attention_mma_shared(size_t d)
 void launch_strips(struct cuda *c, void (*kernel)(struct mma_args), size_t bytes,
                    struct mma_args *g, const struct strips *strips)
 {
-    unsigned heads = (unsigned)(g->a.kv.n_heads * parts(g->a.group, STRIP_ROWS));
-    if (strips->n == 0)
-        return;
     g->strips = strips->p;
+    g->heads_at_once = (unsigned)(g->a.kv.n_heads * parts(g->a.group, STRIP_ROWS));
     cuda_allow_shared(c, kernel, bytes);
-    LAUNCH(c, kernel, dim3((unsigned)strips->grid, heads), MMA_THREADS, bytes, *g);
+    LAUNCH(c, kernel, dim3((unsigned)strips->grid * g->heads_at_once), MMA_THREADS, bytes, *g);
 }
 
 bool attention_whole(const struct attn_args *a, size_t dt)
@@ -228,8 +226,17 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     g.part_out = f.take<float>(n * a->kv.d);
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);
-    launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many);
-    attention_few(c, &g, plan);
+    bool both = plan->many.n && plan->few.n;
+    if (both)
+        cuda_fork(c);
+    if (plan->many.n)
+        launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many);
+    if (both)
+        cuda_back(c);
+    if (plan->few.n)
+        attention_few(c, &g, plan);
+    if (both)
+        cuda_join(c);
     if (plan->n_slots)
         LAUNCH(c, merge_parts,
                dim3((unsigned)parts(plan->n_rows * plan->n_heads, MERGE_THREADS / WARP)),

@@ -10,6 +10,7 @@
 struct mma_args {
     struct attn_args a;
     const struct strip *strips;
+    unsigned heads_at_once; /* blocks of a strip: groups of heads, or parts of them */
     const struct row_parts *row_parts;
     float *part_out; /* [slot][head][d] */
     float *part_max; /* [slot][head]: of scores times scale, base 2; then the sums */
@@ -230,6 +231,17 @@ __device__ __forceinline__ void load_queries(uint16_t *q, const struct attn_args
     }
 }
 
+/* The strip and the heads of this block; false: there are none.  The longest strips are the last, and
+ * begin first. */
+__device__ __forceinline__ bool strip_of_block(const struct mma_args &g, struct strip *s,
+                                               struct strip_heads *h)
+{
+    unsigned i = gridDim.x - 1 - blockIdx.x, at = i / g.heads_at_once;
+    *s = g.strips[at];
+    *h = strip_heads_of(g.a, (int)(i - at * g.heads_at_once));
+    return s->n_seqs > 0;
+}
+
 size_t attention_mma_shared(size_t d);
 size_t attention_few_shared(size_t d);
 void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_plan *plan);
@@ -237,7 +249,7 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
 void attention_few(struct cuda *c, struct mma_args *g, const struct attn_plan *plan);
 /* Whether the kernels for whole heads of `dt` sixteens can do it. */
 bool attention_whole(const struct attn_args *a, size_t dt);
-/* One block for each strip and group of heads, if there are strips. */
+/* One block for each strip and group of heads; there are strips. */
 void launch_strips(struct cuda *c, void (*kernel)(struct mma_args), size_t bytes,
                    struct mma_args *g, const struct strips *strips);
 

@@ -1,6 +1,6 @@
 /* cuda.cuh - the CUDA device: what its files share.
  *
- * One stream, so operators run in the order of their calls; one pool, taken
+ * Operators run in the order of their calls; one pool, taken
  * when the device is opened; scratch out of it, sized by reserve().  With PRECISION_EXACT
  * every operator's bits are those of cpu/: the same chains, the same lanes, the same polynomials.
  * Otherwise products are cuBLASLt's and attention runs on tensor cores (bf16), in orders that
@@ -43,6 +43,8 @@ void cuda_check(cudaError_t status, const char *what);
 void cuda_check_later(void);
 cudaError_t cuda_checked(void);
 
+struct cuda;
+
 /* ---- the pool: one piece of device memory, cut by the host (pool.cu) ---- */
 
 struct pool_block {
@@ -61,6 +63,12 @@ void pool_init(struct pool *p, void *memory, size_t bytes);
 void *pool_take(struct pool *p, size_t bytes); /* NULL: no room */
 void pool_give(struct pool *p, void *at);
 size_t pool_free_bytes(const struct pool *p);
+
+/* ---- kernels beside each other ----
+ * Two that do not depend on each other: cuda_fork(); the first; cuda_back(); the second; cuda_join(). */
+void cuda_fork(struct cuda *c);
+void cuda_back(struct cuda *c);
+void cuda_join(struct cuda *c);
 
 /* ---- uploads ----
  * They go through pinned memory of the host: a caller's memory is free again at once, and the host
@@ -102,7 +110,8 @@ struct cuda {
     char name[160];
     int device, sms;
     size_t shared_limit; /* bytes of shared memory that a block may ask for */
-    cudaStream_t stream;
+    cudaStream_t stream, beside; /* beside: joined again by the operator that forks */
+    cudaEvent_t forked, joined;
     struct ring ring;
     struct pool pool;
     size_t memory; /* bytes that callers may take of it */
