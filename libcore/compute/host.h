@@ -14,6 +14,8 @@ void host_free(struct backend *b, void *p);
 void host_copy(struct backend *b, void *to, const void *from, size_t bytes);
 void host_zero(struct backend *b, void *p, size_t bytes);
 
+bool host_views(struct backend *b); /* true */
+
 /* For devices without lanes: 1, and one part after another. */
 size_t host_lanes(struct backend *b);
 void host_run_lanes(struct backend *b, size_t n, lane_fn *fn, void *arg);

@@ -318,8 +318,11 @@ struct ops {
     /* A matrix of its own, for reading: packed.  Zero until loaded. */
     struct weight *(*weight_new)(struct backend *b, enum elem type, size_t n, size_t k,
                                  struct err *e);
+    /* Whether the device multiplies f32 rows where they are.  false: it would change them at every
+     * use, and keeps a copy instead, which weight_refresh() renews. */
+    bool (*views)(struct backend *b);
     /* A view of f32 rows (n,k) in the caller's device memory (the masters in training): nothing is
-     * stored twice, every use reads the values of then. */
+     * stored twice, every use reads the values of then.  Only if views(). */
     struct weight *(*weight_view)(struct backend *b, const float *rows, size_t n, size_t k);
     void (*weight_free)(struct backend *b, struct weight *w); /* accepts NULL */
     size_t (*weight_bytes)(struct backend *b, enum elem type, size_t n, size_t k);

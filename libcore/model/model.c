@@ -10,6 +10,12 @@ enum { PIECE = 1 << 18 }; /* elements moved at a time */
 
 /* ---- matrices ---- */
 
+/* Whether the masters themselves are multiplied. */
+static bool in_place(const struct model *m)
+{
+    return m->masters && m->stored == ELEM_F32 && m->b->op->views(m->b);
+}
+
 static struct weight *new_matrix(struct model *m, size_t first, size_t n_params, struct err *e)
 {
     const struct ops *op = m->b->op;
@@ -19,7 +25,7 @@ static struct weight *new_matrix(struct model *m, size_t first, size_t n_params,
         ASSERT(p[i].cols == p->cols && p[i].offset == p->offset + rows * p->cols);
         rows += p[i].rows;
     }
-    if (m->masters && m->stored == ELEM_F32)
+    if (in_place(m))
         return op->weight_view(m->b, m->masters + p->offset, rows, p->cols);
     return op->weight_new(m->b, m->stored, rows, p->cols, e);
 }
@@ -60,6 +66,11 @@ static void list_matrices(struct model *m)
     m->n_matrices = n;
 }
 
+static const float *masters_of(const struct model *m, const struct matrix *x)
+{
+    return m->masters + m->layout->params[x->first].offset;
+}
+
 static bool open_matrices(struct model *m, const struct weights *files, struct err *e)
 {
     size_t widest = PIECE;
@@ -73,7 +84,9 @@ static bool open_matrices(struct model *m, const struct weights *files, struct e
         const struct matrix *x = &m->matrices[i];
         *x->w = new_matrix(m, x->first, x->n, e);
         ok = *x->w != NULL;
-        if (ok && !(m->masters && m->stored == ELEM_F32))
+        if (ok && m->masters)
+            m->b->op->weight_refresh(m->b, *x->w, masters_of(m, x));
+        else if (ok)
             load_matrix(m, *x->w, files, x->first, x->n, piece);
     }
     if (m->layout->head == m->layout->embed)
@@ -210,9 +223,10 @@ uint64_t model_weight_bytes(struct backend *b, const struct model_config *c, con
                             enum dtype stored, bool train, bool as_f32)
 {
     enum elem type = stored == DTYPE_BF16 && !as_f32 ? ELEM_BF16 : ELEM_F32;
-    if (train && type == ELEM_F32)
+    bool masters = train && type == ELEM_F32; /* serve as vectors, and as matrices where they can */
+    if (masters && b->op->views(b))
         return 0;
-    uint64_t bytes = count_vectors(l) * sizeof(float);
+    uint64_t bytes = masters ? 0 : count_vectors(l) * sizeof(float);
     size_t d = (size_t)c->hidden, ff = (size_t)c->ff, hd = (size_t)c->head_dim;
     size_t q = (size_t)c->n_heads * hd, qkv = q + 2 * (size_t)c->n_kv_heads * hd;
     uint64_t layer = b->op->weight_bytes(b, type, qkv, d) + b->op->weight_bytes(b, type, d, q) +
@@ -270,11 +284,10 @@ static void refresh_vectors(struct model *m)
 
 void model_refresh(struct model *m)
 {
-    if (!m->masters || m->stored == ELEM_F32)
+    if (!m->masters || in_place(m))
         return;
-    for (size_t i = 0; i < m->n_matrices; i++) {
-        const struct matrix *x = &m->matrices[i];
-        m->b->op->weight_refresh(m->b, *x->w, m->masters + m->layout->params[x->first].offset);
-    }
-    refresh_vectors(m);
+    for (size_t i = 0; i < m->n_matrices; i++)
+        m->b->op->weight_refresh(m->b, *m->matrices[i].w, masters_of(m, &m->matrices[i]));
+    if (m->vectors)
+        refresh_vectors(m);
 }

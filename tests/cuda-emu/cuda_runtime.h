@@ -189,7 +189,4 @@ void emu_pool_free(void *p, size_t room);
 void emu_scratch(void *p, size_t bytes);
 #define SCRATCH_TAKEN(p, bytes) emu_scratch(p, bytes)
 
-/* Small, so that small matrices take several. */
-#define LINEAR_SLAB (16 << 10)
-
 #endif

@@ -252,6 +252,7 @@ static const struct ops cpu_ops = {
     .lanes = cpu_lanes,
     .run_lanes = cpu_run_lanes,
     .weight_new = cpu_weight_new,
+    .views = host_views,
     .weight_view = cpu_weight_view,
     .weight_free = cpu_weight_free,
     .weight_bytes = cpu_weight_bytes,

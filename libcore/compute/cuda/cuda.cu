@@ -231,10 +231,9 @@ static size_t larger(size_t a, size_t b)
 static size_t scratch_for(struct cuda *c, const struct op_limits *l)
 {
     size_t n = STAGING;
-    n = larger(n, linear_scratch(c, l));
     n = larger(n, norm_scratch(l));
     n = larger(n, attention_scratch(c, l));
-    n = larger(n, head_scratch(c, l));
+    n = larger(n, head_scratch(l));
     n = larger(n, sample_scratch(l));
     n = larger(n, dot_scratch());
     return up(n, 256) + 32 * 256; /* each part of a frame begins at 256 bytes */
@@ -356,6 +355,7 @@ static struct ops table(void)
     t.lanes = host_lanes;
     t.run_lanes = host_run_lanes;
     t.weight_new = anew<cuda_weight_new>::call;
+    t.views = cuda_views;
     t.weight_view = cuda_weight_view;
     t.weight_free = anew<cuda_weight_free>::call;
     t.weight_bytes = cuda_weight_bytes;

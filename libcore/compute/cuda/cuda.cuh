@@ -222,6 +222,7 @@ struct weight {
 
 struct weight *cuda_weight_new(struct backend *b, enum elem type, size_t n, size_t k,
                                struct err *e);
+bool cuda_views(struct backend *b);
 struct weight *cuda_weight_view(struct backend *b, const float *rows, size_t n, size_t k);
 void cuda_weight_free(struct backend *b, struct weight *w);
 size_t cuda_weight_bytes(struct backend *b, enum elem type, size_t n, size_t k);
@@ -272,7 +273,6 @@ void cuda_linear_dx(struct cuda *c, const struct weight *w, size_t first, size_t
                     struct rows dy, struct rows dx, bool from, bool add);
 void cuda_linear_dw(struct cuda *c, float *dw, size_t n, size_t k, size_t m, struct rows dy,
                     struct rows x);
-size_t linear_scratch(const struct cuda *c, const struct op_limits *l);
 void cuda_linear(struct backend *b, const struct linear *a);
 void cuda_linear_backward(struct backend *b, const struct linear_grad *a);
 
@@ -395,7 +395,7 @@ void cuda_sample(struct backend *b, const struct sample *a);
 void cuda_distribution(struct backend *b, const float *logits, size_t v,
                        const struct sample_row *row, double *p);
 struct op_limits head_limits(const struct op_limits *l); /* of the products that it calls */
-size_t head_scratch(const struct cuda *c, const struct op_limits *l);
+size_t head_scratch(const struct op_limits *l);
 size_t sample_scratch(const struct op_limits *l);
 
 /* ---- training (adamw.cu) ---- */

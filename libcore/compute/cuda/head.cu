@@ -41,15 +41,14 @@ struct op_limits head_limits(const struct op_limits *l)
     return head;
 }
 
-size_t head_scratch(const struct cuda *c, const struct op_limits *l)
+size_t head_scratch(const struct op_limits *l)
 {
     size_t rows = chunk_rows(l->head_rows), slab = slab_ids(l->vocab);
     size_t n = rows * slab * sizeof(float) +
                rows * vocab_blocks(l->vocab) * sizeof(struct vocab_part) +
                TARGETS * (sizeof(struct target) + sizeof(float)) +
                rows * (sizeof(struct head_row) + 4 * sizeof(float)) + 8 * 256;
-    struct op_limits head = head_limits(l);
-    return l->head_rows ? n + linear_scratch(c, &head) : 0;
+    return l->head_rows ? n : 0;
 }
 
 /* ---- forward ---- */

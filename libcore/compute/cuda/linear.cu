@@ -1,13 +1,8 @@
 /* linear.cu - products with weights, forward and backward.
  *
- * PRECISION_EXACT reads activations and weights as they are.  PRECISION_BF16 reads
- * activations' shadows, and rounds views of masters into scratch, a slab of rows at a time. */
+ * PRECISION_BF16 reads activations' shadows; the others read activations and weights as they
+ * are. */
 #include "compute/cuda/cuda.cuh"
-
-#ifndef LINEAR_SLAB /* bytes of a view that are rounded at once; an emulated device has fewer */
-#define LINEAR_SLAB (64 << 20)
-#endif
-enum { SLAB_BYTES = LINEAR_SLAB };
 
 static bool exact(const struct cuda *c)
 {
@@ -20,15 +15,6 @@ static void multiply(struct cuda *c, const struct product *p)
         cuda_product(c, p);
     else
         cuda_product_lt(c, p);
-}
-
-size_t linear_scratch(const struct cuda *c, const struct op_limits *l)
-{
-    if (c->b.precision != PRECISION_BF16)
-        return 0;
-    size_t row = up(l->width > l->vocab ? l->width : l->vocab, 8);
-    size_t slab = row * sizeof(uint16_t) > SLAB_BYTES ? row * sizeof(uint16_t) : (size_t)SLAB_BYTES;
-    return slab + 1024;
 }
 
 /* m rows of x, as a product's side over columns. */
@@ -45,29 +31,12 @@ static struct side turned(struct side s)
     return {s.p, s.bf16, s.depth, s.row};
 }
 
-static size_t slab_rows(const struct cuda *c, const struct weight *w, size_t n)
+/* Rows of w from `first` on. */
+static struct side weight_rows(const struct weight *w, size_t first)
 {
-    if (!w->view || c->b.precision != PRECISION_BF16)
-        return n;
-    size_t most = SLAB_BYTES / (up(w->k, 8) * sizeof(uint16_t));
-    most = most < 64 ? most : most / 64 * 64; /* columns of dy and y begin where they did */
-    return most < 1 ? 1 : most < n ? most : n;
-}
-
-/* Rows [first, first + n) of w, n <= slab_rows. */
-static struct side weight_rows(struct cuda *c, frame *f, const struct weight *w, size_t first,
-                               size_t n)
-{
-    if (!w->view) {
-        size_t bytes = w->bf16 ? sizeof(uint16_t) : sizeof(float);
-        return {static_cast<const char *>(w->own) + first * w->ld * bytes, w->bf16, w->ld, 1};
-    }
-    struct rows rows = {const_cast<float *>(w->view) + first * w->k, w->k};
-    if (c->b.precision != PRECISION_BF16)
-        return {rows.p, false, rows.stride, 1};
-    uint16_t *to = f->take<uint16_t>(n * up(w->k, 8));
-    cuda_round_rows(c, to, up(w->k, 8), rows, n, w->k);
-    return {to, true, up(w->k, 8), 1};
+    size_t bytes = w->bf16 ? sizeof(uint16_t) : sizeof(float);
+    const void *p = w->view ? w->view : w->own;
+    return {static_cast<const char *>(p) + first * w->ld * bytes, w->bf16, w->ld, 1};
 }
 
 /* ---- forward ---- */
@@ -75,23 +44,17 @@ static struct side weight_rows(struct cuda *c, frame *f, const struct weight *w,
 static void linear_rows(struct cuda *c, const struct weight *w, size_t first, size_t n,
                         const struct linear *a)
 {
-    struct side x = activations(c, a->x, a->m, w->k);
-    size_t step = slab_rows(c, w, n);
+    struct product p = {};
+    p.a = activations(c, a->x, a->m, w->k);
+    p.b = weight_rows(w, first);
+    p.m = a->m, p.n = n, p.k = w->k;
+    p.c = a->y.p;
+    p.c_row = a->y.stride;
+    p.bias = a->bias;
+    p.residual = a->residual.p;
+    p.residual_row = a->residual.stride;
     cuda_overwritten(c, a->y, a->m, n);
-    for (size_t at = 0; at < n; at += step) {
-        frame slab(c);
-        size_t part = n - at < step ? n - at : step;
-        struct product p = {};
-        p.a = x;
-        p.b = weight_rows(c, &slab, w, first + at, part);
-        p.m = a->m, p.n = part, p.k = w->k;
-        p.c = a->y.p + at;
-        p.c_row = a->y.stride;
-        p.bias = a->bias ? a->bias + at : NULL;
-        p.residual = a->residual.p ? a->residual.p + at : NULL;
-        p.residual_row = a->residual.stride;
-        multiply(c, &p);
-    }
+    multiply(c, &p);
 }
 
 void cuda_linear_part(struct cuda *c, const struct weight *w, size_t first, size_t n, size_t m,
@@ -114,23 +77,17 @@ void cuda_linear(struct backend *b, const struct linear *a)
 static void linear_dx(struct cuda *c, const struct weight *w, size_t first, size_t n, size_t m,
                       struct side dy, struct rows dx, bool from, bool add)
 {
-    size_t step = slab_rows(c, w, n), bytes = dy.bf16 ? sizeof(uint16_t) : sizeof(float);
+    struct product p = {};
+    p.a = dy;
+    p.b = turned(weight_rows(w, first));
+    p.m = m, p.n = w->k, p.k = n;
+    p.c = dx.p;
+    p.c_row = dx.stride;
+    p.from = from;
+    p.residual = add && !from ? dx.p : NULL;
+    p.residual_row = dx.stride;
     cuda_overwritten(c, dx, m, w->k);
-    for (size_t at = 0; at < n; at += step) {
-        frame slab(c);
-        size_t part = n - at < step ? n - at : step;
-        struct product p = {};
-        p.a = dy;
-        p.a.p = static_cast<const char *>(dy.p) + at * bytes;
-        p.b = turned(weight_rows(c, &slab, w, first + at, part));
-        p.m = m, p.n = w->k, p.k = part;
-        p.c = dx.p;
-        p.c_row = dx.stride;
-        p.from = from || at > 0;
-        p.residual = add && !p.from ? dx.p : NULL;
-        p.residual_row = dx.stride;
-        multiply(c, &p);
-    }
+    multiply(c, &p);
 }
 
 void cuda_linear_dx(struct cuda *c, const struct weight *w, size_t first, size_t n, size_t m,

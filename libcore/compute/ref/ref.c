@@ -131,6 +131,7 @@ static const struct ops ref_ops = {
     .lanes = host_lanes,
     .run_lanes = host_run_lanes,
     .weight_new = ref_weight_new,
+    .views = host_views,
     .weight_view = ref_weight_view,
     .weight_free = ref_weight_free,
     .weight_bytes = ref_weight_bytes,
