@@ -1,8 +1,8 @@
 /* shadow.cu - activations rounded to bf16.
  *
- * A shadow is what cuda_round_rows() makes of rows, and is there from when it is written until anything may have
- * overwritten the rows: every operator forgets all shadows, but for those that say themselves what
- * they overwrite (products, norms, the gate). */
+ * A shadow is what cuda_round_rows() makes of rows, and is there from when it is written until
+ * anything may have overwritten the rows: every operator forgets all shadows, but for those that
+ * say themselves what they overwrite (products, norms, the gate). */
 #include "compute/cuda/cuda.cuh"
 
 /* Elements of one; the next begins at 256 bytes. */
