@@ -174,8 +174,8 @@ const uint16_t *cuda_rounded(struct cuda *c, struct rows x, size_t m, size_t n);
 void cuda_overwritten(struct cuda *c, struct rows y, size_t m, size_t n);
 void cuda_forget_shadows(struct cuda *c);
 
-/* The operator F, before which all shadows are forgotten.  In the table all are so, except those that
- * say themselves what they overwrite. */
+/* The operator F, before which all shadows are forgotten.  In the table all are so, except those
+ * that say themselves what they overwrite. */
 template <auto F> struct anew;
 template <typename R, typename... A, R (*F)(struct backend *, A...)> struct anew<F> {
     static R call(struct backend *b, A... a)
