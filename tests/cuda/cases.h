@@ -155,6 +155,7 @@ static const struct op_case cuda_cases[] = {
     {"distribution, many", case_distribution, {3000, 8}, 2e-6},
     {"adamw", case_adamw, {1, 1}, 1e-6},
     {"adamw", case_adamw, {5000, 3}, 1e-6},
+    {"adamw, from anywhere", case_adamw, {2002, 2, 3}, 1e-6},
 };
 
 enum { N_CUDA_CASES = sizeof cuda_cases / sizeof *cuda_cases };

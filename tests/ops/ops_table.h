@@ -6,7 +6,7 @@
 #include "ops_case.h"
 
 /* Rows stand a little apart, so that strides are seen. */
-/* Every row begins where four elements can be read at once, if there are four of them to the last. */
+/* Rows of a multiple of four elements begin where four can be read at once, others anywhere. */
 static inline struct rows random_rows(struct run *r, size_t m, size_t width, double scale)
 {
     size_t stride = width + (width % 4 ? 3 : 4);
@@ -348,14 +348,14 @@ static inline void case_distribution(struct run *r, const size_t *s)
     free(p);
 }
 
-/* shape: n, steps */
+/* shape: n, steps, where the vectors begin */
 static inline void case_adamw(struct run *r, const size_t *s)
 {
     struct adamw a = {.n = s[0],
-                      .p = run_random(r, s[0], 1),
-                      .g = run_random(r, s[0], 1),
-                      .m = run_random(r, s[0], 0),
-                      .v = run_random(r, s[0], 0),
+                      .p = run_random(r, s[2] + s[0], 1) + s[2],
+                      .g = run_random(r, s[2] + s[0], 1) + s[2],
+                      .m = run_random(r, s[2] + s[0], 0) + s[2],
+                      .v = run_random(r, s[2] + s[0], 0) + s[2],
                       .lr = 1e-2,
                       .beta1 = 0.9,
                       .beta2 = 0.95,

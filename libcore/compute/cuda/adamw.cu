@@ -6,27 +6,42 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { THREADS = 256, DOT_BLOCK = 1 << 12, DOT_ROUND = 1 << 14 };
+enum { THREADS = 256, DOT_BLOCK = 1 << 12, DOT_ROUND = 1 << 18 };
 
 struct step { /* see ops.h; derived once for a step */
     float grad_scale, keep, c1, b2, c2, rate, root, eps;
     bool zero_grad;
 };
 
-__global__ void adamw_step(struct step s, float *p, float *g, float *m, float *v, size_t n)
+__device__ __forceinline__ void adamw_one(const struct step &s, float *p, float g, float *m,
+                                          float *v)
 {
-    size_t step = (size_t)gridDim.x * blockDim.x;
-    for (size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-        float grad = g[i] * s.grad_scale, m1 = m[i];
-        m1 = fmaf(grad - m1, s.c1, m1);
-        float v1 = fmaf(grad * grad, s.c2, v[i] * s.b2);
-        float below = sqrtf(v1) * s.root + s.eps;
-        p[i] = p[i] * s.keep - m1 * s.rate / below;
-        m[i] = m1;
-        v[i] = v1;
-        if (s.zero_grad)
-            g[i] = 0;
-    }
+    float grad = g * s.grad_scale, m1 = *m;
+    m1 = fmaf(grad - m1, s.c1, m1);
+    float v1 = fmaf(grad * grad, s.c2, *v * s.b2);
+    float below = sqrtf(v1) * s.root + s.eps;
+    *p = *p * s.keep - m1 * s.rate / below;
+    *m = m1;
+    *v = v1;
+}
+
+/* Four neighbours to a thread. */
+__global__ void __launch_bounds__(THREADS)
+    adamw_step(struct step s, float *p, float *g, float *m, float *v, size_t n, bool aligned)
+{
+    size_t i = 4 * ((size_t)blockIdx.x * THREADS + threadIdx.x);
+    bool whole = aligned && i + 4 <= n;
+    float4 p4 = load4(p, i, n, whole), g4 = load4(g, i, n, whole);
+    float4 m4 = load4(m, i, n, whole), v4 = load4(v, i, n, whole);
+    adamw_one(s, &p4.x, g4.x, &m4.x, &v4.x);
+    adamw_one(s, &p4.y, g4.y, &m4.y, &v4.y);
+    adamw_one(s, &p4.z, g4.z, &m4.z, &v4.z);
+    adamw_one(s, &p4.w, g4.w, &m4.w, &v4.w);
+    store4(p, i, n, whole, p4);
+    store4(m, i, n, whole, m4);
+    store4(v, i, n, whole, v4);
+    if (s.zero_grad)
+        store4(g, i, n, whole, float4{0, 0, 0, 0});
 }
 
 /* b^n by squaring: the same bits everywhere. */
@@ -52,20 +67,29 @@ void cuda_adamw(struct backend *b, const struct adamw *a)
                      (float)(1 / sqrt(bc2)),
                      (float)a->eps,
                      a->zero_grad};
-    size_t blocks = parts(a->n, THREADS), most = 32 * (size_t)c->sms;
+    bool aligned = whole_vector(a->p, 4) && whole_vector(a->g, 4) && whole_vector(a->m, 4) &&
+                   whole_vector(a->v, 4);
     if (a->n)
-        LAUNCH(c, adamw_step, dim3((unsigned)(blocks < most ? blocks : most)), THREADS, 0, s, a->p,
-               a->g, a->m, a->v, a->n);
+        LAUNCH(c, adamw_step, dim3((unsigned)parts(a->n, 4 * THREADS)), THREADS, 0, s, a->p, a->g,
+               a->m, a->v, a->n, aligned);
 }
 
-/* Half a warp for each block of DOT_BLOCK elements: sixteen sums, folded. */
+/* Half a warp for each block of DOT_BLOCK elements: sixteen sums, folded.  A whole block's loads
+ * do not wait for one another. */
 __global__ void dot_blocks(const float *x, const float *y, size_t n, double *sums)
 {
     size_t block = ((size_t)blockIdx.x * blockDim.x + threadIdx.x) / LANES,
            first = block * DOT_BLOCK;
     double s = 0;
-    for (size_t i = threadIdx.x % LANES; i < DOT_BLOCK && first + i < n; i += LANES)
-        s += (double)x[first + i] * (double)y[first + i];
+    const float *a = x + first + threadIdx.x % LANES, *b = y + first + threadIdx.x % LANES;
+    if (first + DOT_BLOCK <= n) {
+#pragma unroll 16
+        for (int i = 0; i < DOT_BLOCK; i += LANES)
+            s += (double)a[i] * (double)b[i];
+    } else {
+        for (size_t i = threadIdx.x % LANES; first + i < n; i += LANES)
+            s += (double)x[first + i] * (double)y[first + i];
+    }
     s = lanes_sum(s);
     if (threadIdx.x % LANES == 0 && first < n)
         sums[block] = s;

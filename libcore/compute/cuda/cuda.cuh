@@ -81,8 +81,8 @@ struct ring {
 };
 
 /* ---- shadows: activations rounded to bf16, as products read them (shadow.cu) ----
- * What writes activations can write their shadow at the same time, and a product whose x or dy has one
- * need not round. Whether there is one follows from the sequence of calls only. */
+ * What writes activations can write their shadow at the same time, and a product whose x or dy has
+ * one need not round.  Whether there is one follows from the sequence of calls only. */
 
 enum { SHADOWS = 2 }; /* x and dy of a gradient */
 
@@ -174,8 +174,8 @@ static inline size_t shadow_row(size_t n)
 }
 
 size_t shadow_bytes(const struct cuda *c, const struct op_limits *l);
-/* Where to write the shadow of y (m,n), which is about to be overwritten: all of it. NULL: there is no use for
- * one. */
+/* Where to write the shadow of y (m,n), which is about to be overwritten: all of it, rows of
+ * shadow_row(n) elements.  NULL: there is no use for one. */
 uint16_t *cuda_shadow(struct cuda *c, struct rows y, size_t m, size_t n);
 /* The shadow of x if there is one, else made now. */
 const uint16_t *cuda_rounded(struct cuda *c, struct rows x, size_t m, size_t n);
@@ -183,8 +183,8 @@ const uint16_t *cuda_rounded(struct cuda *c, struct rows x, size_t m, size_t n);
 void cuda_overwritten(struct cuda *c, struct rows y, size_t m, size_t n);
 void cuda_forget_shadows(struct cuda *c);
 
-/* The operator F, before which all shadows are forgotten: all but those that say themselves what they
- * overwrite. */
+/* The operator F, before which all shadows are forgotten.  In the table all are so, except those
+ * that say themselves what they overwrite. */
 template <auto F> struct anew;
 template <typename R, typename... A, R (*F)(struct backend *, A...)> struct anew<F> {
     static R call(struct backend *b, A... a)

@@ -1,11 +1,11 @@
 /* norm.cu - norms and sums over rows.
  *
- * With PRECISION_EXACT a row's sum goes in sixteen lanes, which are half a warp: the row is brought into shared memory
- * by the whole block, so the lanes' chains wait for nothing.  Sums over rows are chains inside blocks
- * of OPS_ROW_BLOCK rows, all blocks at once into scratch, then added in order.
+ * With PRECISION_EXACT a row's sum goes in sixteen lanes, which are half a warp: the row is brought
+ * into shared memory by the whole block, so the lanes' chains wait for nothing.  Sums over rows are
+ * chains inside blocks of OPS_ROW_BLOCK rows, all blocks at once into scratch, then added in order.
  *
- * Otherwise the order is free, as long as it depends on shapes only: a row stays in the registers of
- * its threads, four neighbours each, and is read once; sums over rows are many short ones. */
+ * Otherwise the order is free, as long as it depends on shapes only: a row stays in the registers
+ * of its threads, four neighbours each, and is read once; sums over rows are many short ones. */
 #include "compute/cuda/device.cuh"
 
 enum { THREADS = 128, COLUMNS = 128 };
@@ -169,8 +169,8 @@ static struct row_shape row_shape_of(size_t c)
 
 enum { GROUP_FLOATS = 2 * WARP };
 
-/* N sums over the threads of a row, for all of them.  What is in `shared` is read until the next call but
- * one. */
+/* N sums over the threads of a row, for all of them.  `shared` may still be read during the next
+ * call, which takes another. */
 template <int N> __device__ __forceinline__ void group_sums(float *v, float *shared, unsigned warps)
 {
 #pragma unroll

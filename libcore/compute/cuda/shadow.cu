@@ -1,8 +1,8 @@
 /* shadow.cu - activations rounded to bf16.
  *
- * A shadow is what cuda_round_rows() makes of rows, and is there from when it is written until anything may have
- * overwritten the rows: every operator forgets all shadows, but for those that say themselves what
- * they overwrite (products, norms, the gate). */
+ * A shadow is what cuda_round_rows() makes of rows, and is there from when it is written until
+ * anything may have overwritten the rows: every operator forgets all shadows, but for those that
+ * say themselves what they overwrite (products, norms, the gate). */
 #include "compute/cuda/cuda.cuh"
 
 /* Elements of one; the next begins at 256 bytes. */
@@ -48,14 +48,16 @@ void cuda_overwritten(struct cuda *c, struct rows y, size_t m, size_t n)
             s.of.p = NULL;
 }
 
-/* In the place of the one that was not used last, and of both if there is no room for two. */
+/* In an empty place, else that of the one that was not used last, and of both if there is no room
+ * for two. */
 static struct shadow *new_shadow(struct shadows *all, struct rows x, size_t m, size_t n)
 {
     size_t room = room_of(m, n);
     if (room > all->room)
         return NULL;
-    struct shadow *other = &all->s[all->last];
-    all->last ^= 1;
+    if (all->s[all->last].of.p || !all->s[all->last ^ 1].of.p)
+        all->last ^= 1;
+    struct shadow *other = &all->s[all->last ^ 1];
     if (other->room + room > all->room)
         other->of.p = NULL, other->room = 0;
     struct shadow *s = &all->s[all->last];

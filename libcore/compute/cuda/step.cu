@@ -172,6 +172,7 @@ static void step_begin(struct backend *b)
 static void run_calls(struct cuda *c)
 {
     const struct steps *s = c->steps;
+    cuda_forget_shadows(c); /* a graph finds none from before it, and leaves none */
     const struct waiting *calls = reinterpret_cast<const struct waiting *>(s->calls.p);
     for (size_t i = 0; i < s->calls.n / sizeof *calls; i++)
         calls[i].run(&c->b, s->args.p + calls[i].at);
@@ -218,7 +219,6 @@ static void step_end(struct backend *b)
     struct steps *s = c->steps;
     ASSERT(c->collecting);
     c->collecting = false;
-    cuda_forget_shadows(c); /* a graph finds none from before it, and leaves none */
     struct sequence *q = find(s);
     q->last = s->n;
     q->times++;
