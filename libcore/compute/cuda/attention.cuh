@@ -51,4 +51,22 @@ __device__ __forceinline__ struct entry entry_of(const struct seq *seqs, int seq
     return {q, s.row + r, s.n_keys - s.n_rows + r};
 }
 
+/* A block of the keys that a sequence sees, the shared ones first. */
+struct key_run {
+    size_t place; /* element of its first key */
+    int n, first; /* keys; position of its first one in the own run, below 0: shared */
+};
+
+__device__ __forceinline__ struct key_run key_run_of(const struct attn_args &a,
+                                                     const struct seq &q, int kv_head, int block)
+{
+    int shared = (q.n_shared + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
+    bool own = block >= shared;
+    int at = own ? block - shared : block;
+    int left = (own ? q.n_keys : q.n_shared) - at * OPS_KV_BLOCK;
+    size_t page = (size_t)a.pages[(own ? q.own : q.shared) + at];
+    return {kv_place(&a.kv, a.layer, page, (size_t)kv_head),
+            left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK, own ? at * OPS_KV_BLOCK : -1};
+}
+
 #endif

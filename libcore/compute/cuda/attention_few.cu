@@ -1,23 +1,29 @@
 /* attention_few.cu - attention of few stacked rows, at most sixteen, on tensor cores: a sequence's own
  * keys in a decode step.
  *
- * All four warps have the same rows, and each sixteen keys of every block; their sums are put together
- * at the end, in shared memory, in order of the warps.  Head size 128: 72 KiB of shared memory, three
- * blocks on a processor. */
+ * All four warps have the same rows, and each sixteen keys of every block, which it fetches by itself: a
+ * block's keys while it adds the values of the one before, and the other way round.  Their sums are put
+ * together at the end, in shared memory, in order of the warps, and with the partial results of the
+ * keys that are shared.  Head size 128: 38 KiB of shared memory and 128 registers a thread, so four
+ * blocks stand on a processor. */
 #include "compute/cuda/attention_mma.cuh"
 
 enum { FEW_KEYS = OPS_KV_BLOCK / (MMA_THREADS / WARP) /* of a block, for a warp */ };
 
-/* out += softmax(queries keys^T) values over the warp's keys of a block. */
-template <int DT>
-__device__ __forceinline__ void attend_keys(float (&out)[2 * DT][4], struct lane_rows &r,
-                                            const uint16_t *q, const uint16_t *keys,
-                                            const struct key_run &k, int ld, int depth,
-                                            float scale)
+/* The warp's keys of a block, or their values, from element `at` of the block's on. */
+template <int DT, bool WHOLE>
+__device__ __forceinline__ void fetch_share(uint16_t *to, const struct kv &kv, size_t at, int n)
 {
-    const uint16_t *values = keys + OPS_KV_BLOCK * ld;
-    int from = (int)threadIdx.x / WARP * FEW_KEYS;
-    float w[FEW_KEYS / 8][4];
+    int d = head_size<DT, WHOLE>(kv), from = (int)threadIdx.x / WARP * FEW_KEYS;
+    int left = n - from < 0 ? 0 : n - from < FEW_KEYS ? n - from : (int)FEW_KEYS;
+    fetch_rows<DT, WHOLE, FEW_KEYS, WARP>(to, kv.data, at + (left ? (size_t)(from * d) : 0), left,
+                                          d);
+}
+
+template <int DT>
+__device__ __forceinline__ void score(float (&w)[FEW_KEYS / 8][4], const uint16_t *q,
+                                      const uint16_t *keys, int ld, int depth)
+{
 #pragma unroll
     for (int t = 0; t < FEW_KEYS / 8; t++)
 #pragma unroll
@@ -30,17 +36,23 @@ __device__ __forceinline__ void attend_keys(float (&out)[2 * DT][4], struct lane
         if (i >= depth)
             break;
         load_a(&fq, q, ld, 0, i * 16, false);
-        load_b(&fk, keys, ld, from, i * 16, false);
+        load_b(&fk, keys, ld, 0, i * 16, false);
         mma_16(w[0], w[1], fq, fk);
     }
-    softmax_block<DT, FEW_KEYS>(r, w, out, k, from, scale);
+}
+
+template <int DT>
+__device__ __forceinline__ void add_values(float (&out)[2 * DT][4],
+                                           const float (&w)[FEW_KEYS / 8][4],
+                                           const uint16_t *values, int ld, int depth)
+{
     struct frag_a fp = a_of(w[0], w[1]);
 #pragma unroll
     for (int i = 0; i < DT; i++) {
         struct frag_b fv;
         if (i >= depth)
             break;
-        load_b(&fv, values, ld, i * 16, from, true);
+        load_b(&fv, values, ld, i * 16, 0, true);
         mma_16(out[2 * i], out[2 * i + 1], fp, fv);
     }
 }
@@ -80,19 +92,32 @@ __device__ __forceinline__ void share(const struct shares &x, const struct lane_
     }
 }
 
-/* A row's shares of the warps, in order. */
+/* A row's shares of the warps, in order; then, if the strip closes, the parts before it. */
 __device__ __forceinline__ void put_together(const struct shares &x, const struct mma_args &g,
-                                             const struct target &to, int row, int d)
+                                             const struct strip &s, const struct target &to,
+                                             int row, int d)
 {
     enum { WARPS = MMA_THREADS / WARP };
     float scale[WARPS], max = -HUGE_VALF, sum = 0;
+    int before = s.closes ? s.part : 0;
+    size_t first = to.slot - (size_t)before * g.a.n_heads;
 #pragma unroll
     for (int w = 0; w < WARPS; w++)
         max = x.max[w * 16 + row] > max ? x.max[w * 16 + row] : max;
+#pragma unroll 1
+    for (int i = 0; i < before; i++) {
+        float m = g.part_max[first + (size_t)i * g.a.n_heads];
+        max = m > max ? m : max;
+    }
 #pragma unroll
     for (int w = 0; w < WARPS; w++) {
         scale[w] = exp2_fast(x.max[w * 16 + row] - max);
         sum = fmaf(x.sum[w * 16 + row], scale[w], sum);
+    }
+#pragma unroll 1
+    for (int i = 0; i < before; i++) {
+        size_t slot = first + (size_t)i * g.a.n_heads;
+        sum = fmaf(g.part_sum[slot], exp2_fast(g.part_max[slot] - max), sum);
     }
     float by = to.whole ? 1.0f / sum : 1.0f;
 #pragma unroll 1
@@ -101,6 +126,12 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
 #pragma unroll
         for (int w = 0; w < WARPS; w++)
             v = fmaf(x.out[(w * 16 + row) * x.ld + k], scale[w], v);
+#pragma unroll 1
+        for (int i = 0; i < before; i++) {
+            size_t slot = first + (size_t)i * g.a.n_heads;
+            v = fmaf(g.part_out[slot * (size_t)d + (size_t)k], exp2_fast(g.part_max[slot] - max),
+                     v);
+        }
         to.to[k] = v * by;
         if (to.shadow)
             to.shadow[k] = to_bf16(v * by);
@@ -110,56 +141,71 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
 }
 
 template <int DT, bool WHOLE>
-__global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 3) attend_few(struct mma_args g)
+__global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : 4) attend_few(struct mma_args g)
 {
     SHARED(uint16_t, tiles);
-    enum { STAGES = 2 }; /* blocks of keys and values in shared memory; one is fetched meanwhile */
     const struct attn_args &a = g.a;
     int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), depth = (d + 15) / 16;
     int warp = (int)threadIdx.x / WARP;
-    struct strip s;
     struct strip_heads h;
-    if (!strip_of_block(g, &s, &h))
+    const struct strip *strip = strip_of_block(g, &h);
+    if (!strip)
         return;
-    struct seq seq = a.seqs[s.seq];
-    uint16_t *q = tiles, *blocks = tiles + 16 * ld;
-    auto at = [&](int block) {
-        return blocks + (block - s.first) % STAGES * 2 * OPS_KV_BLOCK * ld;
-    };
-    clear_margin(blocks, STAGES * 2 * OPS_KV_BLOCK, d);
+    struct strip s = *strip;
+    uint16_t *q = tiles, *keys = q + (1 + warp) * 16 * ld, *values = keys + OPS_KV_BLOCK * ld;
     struct lane_rows r = lane_rows_of(a, s, 0, h.n, h.n);
-    float out[2 * DT][4];
+    float out[2 * DT][4], w[FEW_KEYS / 8][4];
 #pragma unroll
     for (int t = 0; t < 2 * DT; t++)
 #pragma unroll
         for (int e = 0; e < 4; e++)
             out[t][e] = 0;
-    /* One copy of the code that fetches: a block passes through it once, and waits for code as well. */
+    clear_margin(tiles, 16 + 2 * OPS_KV_BLOCK, d);
+    __syncthreads();
+    struct key_run now = {0, 0, 0};
+    /* One copy of the code: a block passes through it once or twice, and waits for code as well. */
 #pragma unroll 1
     for (int next = s.first; next <= s.end; next++) {
-        copies_wait<0>();
-        __syncthreads();
-        if (next < s.end)
-            fetch_pair<DT, WHOLE>(at(next), a, seq, next, h.kv);
+        struct key_run k = now;
+        if (next > s.first) {
+            copies_wait<1>();
+            __syncwarp();
+            score<DT>(w, q, keys, ld, depth);
+            __syncwarp();
+        }
+        if (next < s.end) {
+            now = key_run_of(a, s.q, h.kv, next);
+            fetch_share<DT, WHOLE>(keys, a.kv, now.place, now.n);
+        }
         copies_commit();
-        if (next == s.first)
+        if (next > s.first) {
+            softmax_block<DT, FEW_KEYS>(r, w, out, k, warp * FEW_KEYS, a.scale * LOG2E);
+            copies_wait<1>();
+            __syncwarp();
+            add_values<DT>(out, w, values, ld, depth);
+            __syncwarp();
+        }
+        if (next < s.end)
+            fetch_share<DT, WHOLE>(values, a.kv, now.place + (size_t)(OPS_KV_BLOCK * d), now.n);
+        copies_commit();
+        if (next == s.first) {
             load_queries<4, WHOLE>(q, a, s, h.first, h.n, h.n, warp * 4, 4, d);
-        else
-            attend_keys<DT>(out, r, q, at(next - 1), key_run_of(a, seq, next - 1), ld, depth,
-                            a.scale * LOG2E);
+            __syncthreads();
+        }
     }
+    copies_wait<0>();
     struct shares x = shares_at(tiles, d);
     __syncthreads();
     share<DT, WHOLE>(x, r, out);
     __syncthreads();
     for (int row = warp; row < h.n; row += MMA_THREADS / WARP)
-        put_together(x, g, target_of(g, s, h.first, h.n, row), row, d);
+        put_together(x, g, s, target_of(g, s, h.first, h.n, row), row, d);
 }
 
 size_t attention_few_shared(size_t d)
 {
     size_t ld = (size_t)tile_ld((int)d);
-    return (16 + 4 * OPS_KV_BLOCK) * ld * sizeof(uint16_t);
+    return (16 + 2 * OPS_KV_BLOCK) * ld * sizeof(uint16_t);
 }
 
 static void (*kernel_for(const struct attn_args *a))(struct mma_args)

@@ -233,8 +233,7 @@ __global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(st
     int k = b.block * OPS_KV_BLOCK, left = s.n_keys - k;
     int n = left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK;
     size_t at = kv_place(&a.kv, a.layer, (size_t)a.pages[s.own + b.block], (size_t)kv_head);
-    fetch_block<ALL, WHOLE>(keys, a.kv, at, n, d);
-    fetch_block<ALL, WHOLE>(values, a.kv, at + (size_t)(OPS_KV_BLOCK * d), n, d);
+    fetch_pair<ALL, WHOLE>(keys, a.kv, at, n);
     struct cursor now = {source_own(g.g, b, n), 0, 0};
     now.n = now.x.n / (int)a.group * h.n;
     fetch_tile<ALL, WHOLE>(tile_at(tiles, d, 0), g, now, b, n, h);
@@ -357,23 +356,6 @@ add_keys(float (&sum)[2 * DT][4], const struct frag_a (&fq)[held<DT>::queries],
     }
 }
 
-/* A block of keys of a sequence's two lists. */
-struct keys_at {
-    size_t place; /* element */
-    int n, first; /* first: position in the own list; below 0: shared */
-};
-
-__device__ __forceinline__ struct keys_at find_keys(const struct attn_args &a, struct seq s,
-                                                  size_t kv_head, int block)
-{
-    int shared = (s.n_shared + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
-    bool own = block >= shared;
-    int at = own ? block - shared : block, left = (own ? s.n_keys : s.n_shared) - at * OPS_KV_BLOCK;
-    size_t page = (size_t)a.pages[(own ? s.own : s.shared) + at];
-    return {kv_place(&a.kv, a.layer, page, kv_head),
-            left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK, own ? at * OPS_KV_BLOCK : -1};
-}
-
 template <int DT, bool WHOLE>
 __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
     grad_queries_mma(struct mma_grad g, const struct item *items)
@@ -387,9 +369,9 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
     unsigned heads = (unsigned)a.kv.n_heads * (unsigned)in_parts, x = gridDim.x - 1 - blockIdx.x;
     struct item item = items[x / heads]; /* the longest are the last */
     struct seq s = a.seqs[item.seq];
-    size_t kv_head = x % heads / (unsigned)in_parts;
-    struct head_range hs = heads_of(group, (group + in_parts - 1) / in_parts, (int)kv_head,
-                                    (int)(x % heads % (unsigned)in_parts));
+    int kv_head = (int)(x % heads) / in_parts;
+    struct head_range hs = heads_of(group, (group + in_parts - 1) / in_parts, kv_head,
+                                    (int)(x % heads) % in_parts);
     int rows = hs.n * item.n_rows;
     uint16_t *q = tiles + 2 * size, *dout = q + size; /* in the second block's place */
     auto place = [&](int i, size_t *at) {
@@ -399,9 +381,8 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
     };
     auto fetch = [&](int block) {
         uint16_t *to = tiles + block % STAGES * 2 * size;
-        struct keys_at k = find_keys(a, s, kv_head, block);
-        fetch_block<DT, WHOLE>(to, a.kv, k.place, k.n, d);
-        fetch_block<DT, WHOLE>(to + size, a.kv, k.place + (size_t)(OPS_KV_BLOCK * d), k.n, d);
+        struct key_run k = key_run_of(a, s, kv_head, block);
+        fetch_pair<DT, WHOLE>(to, a.kv, k.place, k.n);
     };
     fetch_stacked<DT, WHOLE, STRIP_ROWS>(q, dout, g, place);
     clear_margin(q, 2 * STRIP_ROWS, d);
@@ -450,7 +431,7 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
         if (STAGES > 1 && block + 1 < end)
             fetch(block + 1);
         copies_commit();
-        struct keys_at k = find_keys(a, s, kv_head, block);
+        struct key_run k = key_run_of(a, s, kv_head, block);
         int seen[2];
 #pragma unroll
         for (int h = 0; h < 2; h++) {

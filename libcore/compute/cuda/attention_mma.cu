@@ -94,18 +94,18 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(str
     const struct attn_args &a = g.a;
     int d = head_size<DT, WHOLE>(a.kv), ld = tile_ld(d), warp = (int)threadIdx.x / WARP;
     int tile = OPS_KV_BLOCK * ld;
-    struct strip s;
     struct strip_heads h;
-    if (!strip_of_block(g, &s, &h))
+    const struct strip *strip = strip_of_block(g, &h);
+    if (!strip)
         return;
+    const struct strip &s = *strip;
     int rows = h.n * (s.n_seqs > 1 ? s.n_seqs : s.n_rows), depth = (d + 15) / 16;
-    struct seq first = a.seqs[s.seq];
     uint16_t *q = tiles + 2 * tile; /* behind the first block: in the second one's place */
     auto at = [&](int block) { return tiles + (block - s.first) % STAGES * 2 * tile; };
     auto attend = [&](float (&out)[2 * DT][4], struct lane_rows &r,
                       const struct frag_a (&fq)[QUERIES], int block) {
         if (warp * 16 < rows)
-            attend_block<DT>(out, r, fq, q, at(block), key_run_of(a, first, block), ld, depth,
+            attend_block<DT>(out, r, fq, q, at(block), key_run_of(a, s.q, h.kv, block), ld, depth,
                              a.scale * LOG2E);
     };
     struct lane_rows r = lane_rows_of(a, s, warp * 16, h.n, rows);
@@ -127,8 +127,10 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(str
             attend(out, r, fq, next - 1);
             __syncthreads();
         }
-        if (next < s.end)
-            fetch_pair<DT, WHOLE>(at(next), a, first, next, h.kv);
+        if (next < s.end) {
+            struct key_run k = key_run_of(a, s.q, h.kv, next);
+            fetch_pair<DT, WHOLE>(at(next), a.kv, k.place, k.n);
+        }
         copies_commit();
         if (next == s.first) {
             load_queries<8, WHOLE>(q, a, s, h.first, h.n, rows, warp * 16, 16, d);
@@ -226,18 +228,11 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     g.part_out = f.take<float>(n * a->kv.d);
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);
-    bool both = plan->many.n && plan->few.n;
-    if (both)
-        cuda_fork(c);
     if (plan->many.n)
         launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many);
-    if (both)
-        cuda_back(c);
     if (plan->few.n)
         attention_few(c, &g, plan);
-    if (both)
-        cuda_join(c);
-    if (plan->n_slots)
+    if (plan->merges)
         LAUNCH(c, merge_parts,
                dim3((unsigned)parts(plan->n_rows * plan->n_heads, MERGE_THREADS / WARP)),
                MERGE_THREADS, 0, g, (unsigned)(plan->n_rows * plan->n_heads));

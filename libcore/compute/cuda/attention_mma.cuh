@@ -21,6 +21,15 @@ struct mma_args {
 
 #define LOG2E 1.4426950408889634f
 
+/* As in attention.cuh, of entry e of a strip. */
+__device__ __forceinline__ struct entry entry_of(const struct seq *seqs, const struct strip &s,
+                                                 int e)
+{
+    if (s.n_seqs > 1)
+        return entry_of(seqs, s.seq, s.n_seqs, s.row, e);
+    return {s.seq, s.q.row + s.row + e, s.q.n_keys - s.q.n_rows + s.row + e};
+}
+
 /* The stacked rows that a lane has: row lane / 4 of its warp's sixteen, which begin at `from`, and the
  * one 8 below.  `ahead`: keys
  * before its own position, in the own run; -1: there is no such row. */
@@ -43,31 +52,11 @@ __device__ __forceinline__ struct lane_rows lane_rows_of(const struct attn_args 
         int i = from + lane_row(h);
         r.ahead[h] = -1;
         if (i < rows)
-            r.ahead[h] = entry_of(a.seqs, s.seq, s.n_seqs, s.row, i / heads).position;
+            r.ahead[h] = entry_of(a.seqs, s, i / heads).position;
         r.max[h] = -HUGE_VALF;
         r.sum[h] = 0;
     }
     return r;
-}
-
-/* A block of a strip: its page, its keys, and whether causality bears on it. */
-struct key_run {
-    size_t page;
-    int n, first; /* first: position of its first key in the own run; below 0: shared */
-};
-
-__device__ __forceinline__ struct key_run key_run_of(const struct attn_args &a, struct seq q,
-                                                     int block)
-{
-    struct key_run k;
-    int shared = (q.n_shared + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
-    bool own = block >= shared;
-    int at = own ? block - shared : block, all = own ? q.n_keys : q.n_shared;
-    int left = all - at * OPS_KV_BLOCK;
-    k.n = left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK;
-    k.page = (size_t)a.pages[(own ? q.own : q.shared) + at];
-    k.first = own ? at * OPS_KV_BLOCK : -1;
-    return k;
 }
 
 __device__ __forceinline__ int seen_of(const struct key_run &k, int ahead)
@@ -138,19 +127,6 @@ __device__ __forceinline__ void softmax_block(struct lane_rows &r, float (&s)[KE
     }
 }
 
-/* A block's keys to a tile, and its values to the next. */
-template <int DT, bool WHOLE>
-__device__ __forceinline__ void fetch_pair(uint16_t *to, const struct attn_args &a,
-                                           const struct seq &q, int block, int kv_head)
-{
-    int d = head_size<DT, WHOLE>(a.kv);
-    struct key_run k = key_run_of(a, q, block);
-    size_t at = kv_place(&a.kv, a.layer, k.page, (size_t)kv_head);
-    fetch_block<DT, WHOLE>(to, a.kv, at, k.n, d);
-    fetch_block<DT, WHOLE>(to + OPS_KV_BLOCK * tile_ld(d), a.kv, at + (size_t)(OPS_KV_BLOCK * d),
-                           k.n, d);
-}
-
 /* Where a stacked row's result goes: to the output, or to a part of it that is merged later. */
 struct target {
     size_t row, head, slot;
@@ -165,10 +141,10 @@ __device__ __forceinline__ struct target target_of(const struct mma_args &g, con
     int e = i / heads;
     struct target t;
     t.head = (size_t)(first_head + i - e * heads);
-    t.row = (size_t)entry_of(g.a.seqs, s.seq, s.n_seqs, s.row, e).row;
-    struct row_parts p = g.row_parts[t.row];
-    t.slot = (size_t)(p.slot + s.part) * g.a.n_heads + t.head;
-    t.whole = p.n == 1;
+    t.row = (size_t)entry_of(g.a.seqs, s, e).row;
+    int slot = s.n_seqs > 1 ? g.row_parts[t.row].slot : s.slot;
+    t.slot = (size_t)(slot + s.part) * g.a.n_heads + t.head;
+    t.whole = s.parts == 1 || s.closes;
     t.shadow = t.whole && g.shadow ? g.shadow + t.row * g.shadow_ld + t.head * g.a.kv.d : NULL;
     t.to = t.whole ? row_at(g.a.out, t.row) + t.head * g.a.kv.d : g.part_out + t.slot * g.a.kv.d;
     return t;
@@ -212,7 +188,7 @@ __device__ __forceinline__ void load_queries(uint16_t *q, const struct attn_args
 #pragma unroll
         for (int j = 0; j < AT_ONCE; j++) {
             int i = base + j, row = i < rows ? i / heads : 0;
-            size_t at = (size_t)entry_of(a.seqs, s.seq, s.n_seqs, s.row, row).row;
+            size_t at = (size_t)entry_of(a.seqs, s, row).row;
             from[j] = i < rows ? row_at(a.q, at) + (first_head + i - row * heads) * d : NULL;
         }
         for (int k = lane * 4; WHOLE && k < d; k += WARP * 4) {
@@ -231,15 +207,14 @@ __device__ __forceinline__ void load_queries(uint16_t *q, const struct attn_args
     }
 }
 
-/* The strip and the heads of this block; false: there are none.  The longest strips are the last, and
- * begin first. */
-__device__ __forceinline__ bool strip_of_block(const struct mma_args &g, struct strip *s,
-                                               struct strip_heads *h)
+/* The strip and the heads of this block; NULL: there is none.  The longest strips are the last, and begin
+ * first. */
+__device__ __forceinline__ const struct strip *strip_of_block(const struct mma_args &g,
+                                                              struct strip_heads *h)
 {
     unsigned i = gridDim.x - 1 - blockIdx.x, at = i / g.heads_at_once;
-    *s = g.strips[at];
     *h = strip_heads_of(g.a, (int)(i - at * g.heads_at_once));
-    return s->n_seqs > 0;
+    return g.strips[at].n_seqs ? &g.strips[at] : NULL;
 }
 
 size_t attention_mma_shared(size_t d);

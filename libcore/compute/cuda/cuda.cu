@@ -279,45 +279,6 @@ static bool cuda_reserve(struct backend *b, const struct op_limits *l, struct er
     return c->scratch != NULL;
 }
 
-/* ---- kernels beside each other ---- */
-
-static bool open_beside(struct cuda *c)
-{
-    return cudaStreamCreateWithFlags(&c->beside, cudaStreamNonBlocking) == cudaSuccess &&
-           cudaEventCreateWithFlags(&c->forked, cudaEventDisableTiming) == cudaSuccess &&
-           cudaEventCreateWithFlags(&c->joined, cudaEventDisableTiming) == cudaSuccess;
-}
-
-static void close_beside(struct cuda *c)
-{
-    if (c->joined)
-        (void)cudaEventDestroy(c->joined);
-    if (c->forked)
-        (void)cudaEventDestroy(c->forked);
-    if (c->beside)
-        (void)cudaStreamDestroy(c->beside);
-}
-
-void cuda_back(struct cuda *c)
-{
-    cudaStream_t other = c->beside;
-    c->beside = c->stream;
-    c->stream = other;
-}
-
-void cuda_fork(struct cuda *c)
-{
-    cuda_check(cudaEventRecord(c->forked, c->stream), "an event");
-    cuda_check(cudaStreamWaitEvent(c->beside, c->forked, 0), "a wait for an event");
-    cuda_back(c);
-}
-
-void cuda_join(struct cuda *c)
-{
-    cuda_check(cudaEventRecord(c->joined, c->beside), "an event");
-    cuda_check(cudaStreamWaitEvent(c->stream, c->joined, 0), "a wait for an event");
-}
-
 /* ---- opening ---- */
 
 static void cuda_close(struct backend *b)
@@ -333,7 +294,6 @@ static void cuda_close(struct backend *b)
         if (c->ring.read[i])
             (void)cudaEventDestroy(c->ring.read[i]);
     (void)cudaFreeHost(c->ring.p);
-    close_beside(c);
     if (c->stream)
         (void)cudaStreamDestroy(c->stream);
     free(c);
@@ -437,8 +397,6 @@ static bool open_all(struct cuda *c, const struct backend_options *o, struct err
     if (!open_pool(c, o, e))
         return false;
     cuda_check(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking), "opening a stream");
-    if (!open_beside(c))
-        return err_set(e, ERR_DEVICE, "%s: a second stream cannot be had", c->name);
     if (!open_ring(c, e))
         return false;
     if (o->precision != PRECISION_EXACT && cublasLtCreate(&c->lt) != CUBLAS_STATUS_SUCCESS)

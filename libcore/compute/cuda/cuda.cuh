@@ -1,6 +1,6 @@
 /* cuda.cuh - the CUDA device: what its files share.
  *
- * Operators run in the order of their calls; one pool, taken
+ * One stream, so operators run in the order of their calls; one pool, taken
  * when the device is opened; scratch out of it, sized by reserve().  With PRECISION_EXACT
  * every operator's bits are those of cpu/: the same chains, the same lanes, the same polynomials.
  * Otherwise products are cuBLASLt's and attention runs on tensor cores (bf16), in orders that
@@ -64,12 +64,6 @@ void *pool_take(struct pool *p, size_t bytes); /* NULL: no room */
 void pool_give(struct pool *p, void *at);
 size_t pool_free_bytes(const struct pool *p);
 
-/* ---- kernels beside each other ----
- * Two that do not depend on each other: cuda_fork(); the first; cuda_back(); the second; cuda_join(). */
-void cuda_fork(struct cuda *c);
-void cuda_back(struct cuda *c);
-void cuda_join(struct cuda *c);
-
 /* ---- uploads ----
  * They go through pinned memory of the host: a caller's memory is free again at once, and the host
  * never waits for the device unless it is a whole half ahead. */
@@ -110,8 +104,7 @@ struct cuda {
     char name[160];
     int device, sms;
     size_t shared_limit; /* bytes of shared memory that a block may ask for */
-    cudaStream_t stream, beside; /* beside: joined again by the operator that forks */
-    cudaEvent_t forked, joined;
+    cudaStream_t stream;
     struct ring ring;
     struct pool pool;
     size_t memory; /* bytes that callers may take of it */
@@ -315,10 +308,12 @@ struct item {
 };
 
 /* The same for tensor cores: against the key blocks [first, end) of the shared run followed by
- * those of the own run (of neighbours: the shared run only).  part: which partial result of its
- * rows this is. */
+ * those of the own run (of neighbours: the shared run only).  part: which of its rows' `parts` partial
+ * results this is; `closes`: it is the last and puts all of them together.  What is of the first
+ * sequence and row stands here once more. */
 struct strip {
-    int32_t seq, n_seqs, row, n_rows, first, end, part;
+    int32_t seq, n_seqs, row, n_rows, first, end, part, parts, closes, slot;
+    struct seq q;
 };
 
 /* n of them, and empty ones up to `grid`, so that the number launched seldom changes. */
@@ -327,7 +322,7 @@ struct strips {
     size_t n, grid;
 };
 
-/* A row's partial results: n of them from `slot` on; n = 1: there are none. */
+/* A row's partial results: n of them from `slot` on; n = 0: nothing is left to be put together. */
 struct row_parts {
     int32_t slot, n;
 };
@@ -356,7 +351,8 @@ struct attn_plan {
     const struct key_block *blocks;
     const struct row_parts *row_parts;
     const struct sharers *sharers;
-    size_t n_items, n_blocks, n_slots;
+    size_t n_items, n_blocks;
+    bool merges; /* there are partial results that no strip puts together */
     size_t item_rows, longest; /* rows of an item, of a sequence; at most */
 };
 

@@ -278,23 +278,15 @@ struct cutting {
     int32_t n_slots;
 };
 
-static void add_strip(struct cutting *x, const struct strip &s)
+static struct strips *list_of(const struct cutting *x, const struct strip &s)
 {
-    struct strips *to = x->few && s.n_seqs == 1 && s.n_rows == 1 ? &x->plan->few : &x->plan->many;
-    mine(x->plan, to->p)[to->n++] = s;
+    return x->few && s.n_seqs == 1 && s.n_rows == 1 ? &x->plan->few : &x->plan->many;
 }
 
-/* Blocks [first, end) in pieces, numbered from `part` on; returns the next number. */
-static int32_t cut_run(struct cutting *x, struct strip s, int32_t first, int32_t end, int32_t part)
+static void add_strip(struct cutting *x, const struct strip &s)
 {
-    int32_t blocks = end - first, n = (int32_t)parts((size_t)blocks, x->cut);
-    for (int32_t i = 0; i < n; i++) {
-        s.first = first + blocks * i / n;
-        s.end = first + blocks * (i + 1) / n;
-        s.part = part++;
-        add_strip(x, s);
-    }
-    return part;
+    struct strips *to = list_of(x, s);
+    mine(x->plan, to->p)[to->n++] = s;
 }
 
 static int32_t blocks_of(size_t n)
@@ -302,39 +294,73 @@ static int32_t blocks_of(size_t n)
     return (int32_t)parts(n, OPS_KV_BLOCK);
 }
 
-static void set_parts(struct cutting *x, size_t row, int32_t n)
+/* Blocks [first, end) in n pieces, numbered from s.part on. */
+static void cut_run(struct cutting *x, struct strip s, int32_t first, int32_t end, int32_t n)
 {
-    x->rows[row] = {n > 1 ? x->n_slots : 0, n};
-    x->n_slots += n > 1 ? n : 0;
-    ASSERT(x->n_slots <= STRIP_SLOTS);
+    int32_t blocks = end - first;
+    for (int32_t i = 0; i < n; i++) {
+        s.first = first + blocks * i / n;
+        s.end = first + blocks * (i + 1) / n;
+        add_strip(x, s);
+        s.part++;
+    }
 }
 
-/* Single rows that share a run: the run once for all, then each row's own keys. */
+static int32_t pieces_of(const struct cutting *x, int32_t blocks)
+{
+    return (int32_t)parts((size_t)blocks, x->cut);
+}
+
+/* Places for the n partial results of a row; n <= 1: it has none.  `left`: they are to be put together. */
+static int32_t take_slots(struct cutting *x, size_t row, int32_t n, bool left)
+{
+    int32_t slot = x->n_slots;
+    x->n_slots += n > 1 ? n : 0;
+    x->rows[row] = {slot, left && n > 1 ? n : 0};
+    x->plan->merges |= left && n > 1;
+    ASSERT(x->n_slots <= STRIP_SLOTS);
+    return slot;
+}
+
+static struct strip strip_of(const struct cutting *x, size_t seq, int32_t n_seqs, int32_t row,
+                             int32_t n_rows)
+{
+    struct strip s = {};
+    s.seq = (int32_t)seq, s.n_seqs = n_seqs, s.row = row, s.n_rows = n_rows;
+    s.q = mine(x->plan, x->plan->seqs)[seq];
+    return s;
+}
+
+/* Single rows that share a run: the run once for all, then each row's own keys, in one strip if they
+ * are few: it puts together what all the strips of the row have found. */
 static void cut_stack(struct cutting *x, size_t i, size_t n)
 {
     const struct attn_seq *seqs = x->plan->s.seqs;
-    int32_t shared = blocks_of(seqs[i].n_shared);
-    int32_t before = cut_run(x, {(int32_t)i, (int32_t)n, 0, 1, 0, 0, 0}, 0, shared, 0);
-    for (size_t k = i; k < i + n; k++)
-        set_parts(x, seqs[k].row,
-                  cut_run(x, {(int32_t)k, 1, 0, 1, 0, 0, 0}, shared,
-                          shared + blocks_of(seqs[k].n_keys), before));
+    int32_t shared = blocks_of(seqs[i].n_shared), before = pieces_of(x, shared);
+    cut_run(x, strip_of(x, i, (int32_t)n, 0, 1), 0, shared, before);
+    for (size_t k = i; k < i + n; k++) {
+        int32_t end = shared + blocks_of(seqs[k].n_keys), own = pieces_of(x, end - shared);
+        struct strip s = strip_of(x, k, 1, 0, 1);
+        s.closes = x->few && own == 1;
+        s.part = before;
+        s.parts = before + own;
+        s.slot = take_slots(x, seqs[k].row, s.parts, !s.closes);
+        cut_run(x, s, shared, end, own);
+    }
 }
 
 static void cut_seq(struct cutting *x, size_t i, size_t rows_at_once)
 {
-    const struct attn_seq *s = &x->plan->s.seqs[i];
-    int32_t shared = blocks_of(s->n_shared);
-    for (size_t row = 0, rows; row < s->n_rows; row += rows) {
-        rows = s->n_rows - row < rows_at_once ? s->n_rows - row : rows_at_once;
-        int32_t end = shared + blocks_of(s->n_keys - s->n_rows + row + rows), n = 1;
-        struct strip strip = {(int32_t)i, 1, (int32_t)row, (int32_t)rows, 0, end, 0};
-        if (s->n_rows == 1 && x->limit > 1)
-            n = cut_run(x, strip, 0, end, 0);
-        else
-            add_strip(x, strip);
+    const struct attn_seq *q = &x->plan->s.seqs[i];
+    int32_t shared = blocks_of(q->n_shared);
+    for (size_t row = 0, rows; row < q->n_rows; row += rows) {
+        rows = q->n_rows - row < rows_at_once ? q->n_rows - row : rows_at_once;
+        int32_t end = shared + blocks_of(q->n_keys - q->n_rows + row + rows);
+        struct strip s = strip_of(x, i, 1, (int32_t)row, (int32_t)rows);
+        s.parts = q->n_rows == 1 && x->limit > 1 ? pieces_of(x, end) : 1;
         for (size_t k = 0; k < rows; k++)
-            set_parts(x, s->row + row + k, n);
+            s.slot = take_slots(x, q->row + row + k, s.parts, true);
+        cut_run(x, s, 0, end, s.parts);
     }
 }
 
@@ -378,6 +404,7 @@ static void fill_strips(struct cuda *c, struct attn_plan *plan)
     choose_cut(c, &x);
     memset(x.rows, 0, plan->n_rows * sizeof *x.rows); /* rows of no sequence have no parts */
     plan->many.n = plan->few.n = 0;
+    plan->merges = false;
     for (size_t i = 0, n; i < s->n; i += n) {
         n = x.limit > 1 ? stack_of(s, i, rows) : 1;
         if (n > 1)
@@ -385,7 +412,6 @@ static void fill_strips(struct cuda *c, struct attn_plan *plan)
         else
             cut_seq(&x, i, rows);
     }
-    plan->n_slots = (size_t)x.n_slots;
     send_strips(c, plan, &plan->many);
     send_strips(c, plan, &plan->few);
     send(c, plan, plan->row_parts, plan->n_rows * sizeof *x.rows);

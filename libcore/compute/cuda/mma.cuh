@@ -267,21 +267,22 @@ __device__ __forceinline__ void fill_row(uint16_t *to, const void *from, bool bf
                                 : to_bf16(static_cast<const float *>(from)[at + (size_t)i]);
 }
 
-/* ROWS rows of bf16, d elements each (a multiple of 8), to a tile: row i from element `at + i * stride`,
- * zeros from row n on.  DT: sixteens of the head size; threads share the work. */
-template <int DT, bool WHOLE, int ROWS>
-__device__ __forceinline__ void fetch_rows(uint16_t *to, const uint16_t *from, size_t at,
-                                           size_t stride, int n, int d)
+/* ROWS rows of d elements of bf16, one after another from element `at` on, to a tile; zeros from row n on.
+ * They are under way, or there if d is odd.  DT: sixteens of the head size.  THREADS share the work. */
+template <int DT, bool WHOLE, int ROWS, int THREADS>
+__device__ __forceinline__ void fetch_rows(uint16_t *to, const void *all, size_t at, int n, int d)
 {
-    int ld = tile_ld(d), pieces = WHOLE ? 2 * DT : d / 8;
+    const uint16_t *from = static_cast<const uint16_t *>(all) + at;
+    int ld = tile_ld(d), pieces = WHOLE ? 2 * DT : d / 8, thread = (int)threadIdx.x % THREADS;
+    bool odd = !WHOLE && d % 8;
 #pragma unroll
-    for (int k = 0; k < ROWS * 2 * DT; k += MMA_THREADS) {
-        int i = k + (int)threadIdx.x, row = i / pieces, column = (i - row * pieces) * 8;
+    for (int k = 0; k < ROWS * 2 * DT && !odd; k += THREADS) {
+        int i = k + thread, row = i / pieces, column = (i - row * pieces) * 8;
         if (row < ROWS)
-            copy_async<16>(to + row * ld + column,
-                           from + (row < n ? at + (size_t)row * stride + (size_t)column : 0),
-                           row < n);
+            copy_async<16>(to + row * ld + column, from + (row < n ? i * 8 : 0), row < n);
     }
+    for (int i = thread / WARP; odd && i < ROWS; i += THREADS / WARP)
+        fill_row(to + i * ld, i < n ? all : NULL, true, at + (size_t)(i * d), d);
 }
 
 /* Zeros behind rows of d elements, up to sixteens: what copies do not write. */
@@ -292,18 +293,14 @@ __device__ __forceinline__ void clear_margin(uint16_t *tile, int rows, int d)
         tile[i / wide * tile_ld(d) + d + i % wide] = 0;
 }
 
-/* The 64 rows of a block of keys or values at element `at`; zeros from row n on.  They are under way, or
- * there if d is odd. */
+/* The 64 keys of a block at element `at` to a tile, zeros from key n on, and their values to the next. */
 template <int DT, bool WHOLE>
-__device__ __forceinline__ void fetch_block(uint16_t *to, const struct kv &kv, size_t at, int n,
-                                            int d)
+__device__ __forceinline__ void fetch_pair(uint16_t *to, const struct kv &kv, size_t at, int n)
 {
-    bool odd = !WHOLE && d % 8;
-    if (!odd)
-        fetch_rows<DT, WHOLE, OPS_KV_BLOCK>(to, static_cast<const uint16_t *>(kv.data), at,
-                                            (size_t)d, n, d);
-    for (int i = (int)threadIdx.x / WARP; odd && i < OPS_KV_BLOCK; i += MMA_THREADS / WARP)
-        fill_row(to + i * tile_ld(d), i < n ? kv.data : NULL, true, at + (size_t)i * (size_t)d, d);
+    int d = head_size<DT, WHOLE>(kv);
+    fetch_rows<DT, WHOLE, OPS_KV_BLOCK, MMA_THREADS>(to, kv.data, at, n, d);
+    fetch_rows<DT, WHOLE, OPS_KV_BLOCK, MMA_THREADS>(to + OPS_KV_BLOCK * tile_ld(d), kv.data,
+                                                     at + (size_t)(OPS_KV_BLOCK * d), n, d);
 }
 
 #endif
