@@ -111,6 +111,10 @@ struct linear_grad {
     float *db; /* device (N); NULL: not wanted */
 };
 
+/* A result that is `fleeting` is needed by the products that come next only: as x or dy (without db) of
+ * linear() and linear_backward(), with at most one norm() between.  A device may keep it as products read
+ * it and leave the rows as they are. */
+
 /* For every row m and h < heads, on the c elements at x.p + m * x.stride + h * c:
  * y = x * r * w with r = 1 / sqrt(mean(x^2) + eps).  y may be x.
  * heads = 1 is the norm of a row, more is Qwen3's norm of queries or keys. */
@@ -119,6 +123,7 @@ struct norm {
     struct rows x, y;
     const float *w; /* device (c) */
     float eps;
+    bool fleeting;
 };
 
 /* dx = r w dy - x r^3 mean(x w dy)   (added to dx if add_dx; dx may be dy)
@@ -149,12 +154,14 @@ struct swiglu {
     size_t m, f;
     struct rows gu; /* (M,2F) */
     struct rows y;  /* (M,F) */
+    bool fleeting;
 };
 
 /* dg = dy u s (1 + g (1 - s)), du = dy g s with s = 1 / (1 + exp(-g)).  dgu may be gu. */
 struct swiglu_grad {
     size_t m, f;
     struct rows gu, dy, dgu;
+    bool fleeting;
 };
 
 /* Writes the rows' keys and values into the pages of their positions, rounded to

@@ -35,7 +35,8 @@ static void norm_again(const struct pass *p, struct rows x, struct rows y, const
                                         .x = x,
                                         .y = y,
                                         .w = w,
-                                        .eps = (float)m->config->norm_eps});
+                                        .eps = (float)m->config->norm_eps,
+                                        .fleeting = true});
 }
 
 /* The stream's gradient grows by what came through a norm. */
@@ -77,11 +78,17 @@ static void mlp_back(const struct pass *p, int layer, const struct layer_rows *r
     const struct layer_weights *w = &m->layers[layer];
     const struct layer_params *at = &m->layout->layers[layer];
     size_t ff = (size_t)m->config->ff;
-    p->b->op->swiglu(p->b, &(struct swiglu){.m = p->m, .f = ff, .gu = r->gu, .y = r->act});
+    p->b->op->swiglu(
+        p->b,
+        &(struct swiglu){.m = p->m, .f = ff, .gu = r->gu, .y = r->act, .fleeting = true});
     linear_back(p, w->down, r->act, d->dx, d->dact, place(m, grad, at->down),
                 place(m, grad, at->down_bias));
-    p->b->op->swiglu_backward(
-        p->b, &(struct swiglu_grad){.m = p->m, .f = ff, .gu = r->gu, .dy = d->dact, .dgu = r->gu});
+    p->b->op->swiglu_backward(p->b, &(struct swiglu_grad){.m = p->m,
+                                                          .f = ff,
+                                                          .gu = r->gu,
+                                                          .dy = d->dact,
+                                                          .dgu = r->gu,
+                                                          .fleeting = at->gate_bias < 0});
     norm_again(p, r->mid, r->h, w->ff_norm);
     linear_back(p, w->gate_up, r->h, r->gu, d->dh, place(m, grad, at->gate),
                 place(m, grad, at->gate_bias));

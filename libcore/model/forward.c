@@ -33,7 +33,7 @@ static void linear(const struct pass *p, const struct weight *w, struct rows x, 
 }
 
 static void norm(const struct pass *p, size_t n_rows, size_t heads, size_t c, struct rows x,
-                 struct rows y, const float *w)
+                 struct rows y, const float *w, bool fleeting)
 {
     p->b->op->norm(p->b, &(struct norm){.m = n_rows,
                                         .heads = heads,
@@ -41,7 +41,8 @@ static void norm(const struct pass *p, size_t n_rows, size_t heads, size_t c, st
                                         .x = x,
                                         .y = y,
                                         .w = w,
-                                        .eps = (float)p->model->config->norm_eps});
+                                        .eps = (float)p->model->config->norm_eps,
+                                        .fleeting = fleeting});
 }
 
 void forward_embed(const struct pass *p, struct rows x)
@@ -51,7 +52,7 @@ void forward_embed(const struct pass *p, struct rows x)
 
 void forward_norm(const struct pass *p, size_t n_rows, struct rows x, struct rows y)
 {
-    norm(p, n_rows, 1, (size_t)p->model->config->hidden, x, y, p->model->norm);
+    norm(p, n_rows, 1, (size_t)p->model->config->hidden, x, y, p->model->norm, false);
 }
 
 /* Queries and keys stand side by side, so one call turns the heads of both. */
@@ -75,13 +76,13 @@ void forward_attention(const struct pass *p, int layer, size_t kv_layer, const s
     const struct model_config *c = m->config;
     const struct layer_weights *w = &m->layers[layer];
     const struct ops *op = p->b->op;
-    norm(p, p->m, 1, (size_t)c->hidden, r->x, r->h, w->attn_norm);
+    norm(p, p->m, 1, (size_t)c->hidden, r->x, r->h, w->attn_norm, true);
     linear(p, w->qkv, r->h, r->qkv, w->qkv_bias, no_rows);
     if (w->q_norm) {
         size_t hd = (size_t)c->head_dim;
-        norm(p, p->m, (size_t)c->n_heads, hd, r->qkv, r->qk, w->q_norm);
+        norm(p, p->m, (size_t)c->n_heads, hd, r->qkv, r->qk, w->q_norm, false);
         norm(p, p->m, (size_t)c->n_kv_heads, hd, columns(r->qkv, m->q_width),
-             columns(r->qk, m->q_width), w->k_norm);
+             columns(r->qk, m->q_width), w->k_norm, false);
     }
     rotate(p, r->qk);
     op->kv_write(p->b, &(struct kv_write){.kv = p->kv,
@@ -103,7 +104,7 @@ void forward_gate(const struct pass *p, int layer, const struct layer_rows *r)
 {
     const struct model *m = p->model;
     const struct layer_weights *w = &m->layers[layer];
-    norm(p, p->m, 1, (size_t)m->config->hidden, r->mid, r->h, w->ff_norm);
+    norm(p, p->m, 1, (size_t)m->config->hidden, r->mid, r->h, w->ff_norm, true);
     linear(p, w->gate_up, r->h, r->gu, w->gate_up_bias, no_rows);
 }
 
@@ -112,7 +113,10 @@ void forward_mlp(const struct pass *p, int layer, const struct layer_rows *r)
     const struct model *m = p->model;
     const struct layer_weights *w = &m->layers[layer];
     forward_gate(p, layer, r);
-    p->b->op->swiglu(
-        p->b, &(struct swiglu){.m = p->m, .f = (size_t)m->config->ff, .gu = r->gu, .y = r->act});
+    p->b->op->swiglu(p->b, &(struct swiglu){.m = p->m,
+                                            .f = (size_t)m->config->ff,
+                                            .gu = r->gu,
+                                            .y = r->act,
+                                            .fleeting = true});
     linear(p, w->down, r->act, r->out, w->down_bias, r->mid);
 }

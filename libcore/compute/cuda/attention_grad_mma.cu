@@ -265,25 +265,39 @@ __global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(st
     store_keys<DT, WHOLE>(sums_of(g, g.g.dv, g.sum_v, part), sum_v, row, n, column, from, d);
 }
 
-/* The parts' sums, in order: a block for each block of keys. */
-__global__ void add_head_parts(struct mma_grad g)
+enum { ADD_THREADS = 256 };
+
+/* The parts' sums, in order: columns by fours if FOUR, blocks along y for a block of keys. */
+template <bool FOUR> __global__ void add_head_parts(struct mma_grad g)
 {
+    constexpr unsigned STEP = FOUR ? 4 : 1;
     struct key_block b = g.g.blocks[blockIdx.x];
     struct seq s = g.g.a.seqs[b.seq];
     unsigned width = (unsigned)(g.g.a.kv.n_heads * g.g.a.kv.d);
     int k = b.block * OPS_KV_BLOCK, left = s.n_keys - k;
     unsigned n = (unsigned)(left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK);
-    for (unsigned i = blockIdx.y * blockDim.x + threadIdx.x; i < n * width;
-         i += gridDim.y * blockDim.x) {
+    for (unsigned i = (blockIdx.y * ADD_THREADS + threadIdx.x) * STEP; i < n * width;
+         i += gridDim.y * ADD_THREADS * STEP) {
         unsigned row = i / width, column = i - row * width;
         size_t at = (size_t)(s.row + k) + row;
-        float dk = 0, dv = 0;
+        float sum[2][4] = {};
         for (int p = 0; p < g.parts; p++) {
-            dk += row_at(sums_of(g, g.g.dk, g.sum_k, p), at)[column];
-            dv += row_at(sums_of(g, g.g.dv, g.sum_v, p), at)[column];
+            const float *dk = row_at(sums_of(g, g.g.dk, g.sum_k, p), at) + column;
+            const float *dv = row_at(sums_of(g, g.g.dv, g.sum_v, p), at) + column;
+            if (FOUR) {
+                float4 x = *reinterpret_cast<const float4 *>(dk);
+                float4 y = *reinterpret_cast<const float4 *>(dv);
+                sum[0][0] += x.x, sum[0][1] += x.y, sum[0][2] += x.z, sum[0][3] += x.w;
+                sum[1][0] += y.x, sum[1][1] += y.y, sum[1][2] += y.z, sum[1][3] += y.w;
+            } else {
+                sum[0][0] += *dk;
+                sum[1][0] += *dv;
+            }
         }
-        row_at(g.g.dk, at)[column] = dk;
-        row_at(g.g.dv, at)[column] = dv;
+        for (unsigned e = 0; e < STEP; e++) {
+            row_at(g.g.dk, at)[column + e] = sum[0][e];
+            row_at(g.g.dv, at)[column + e] = sum[1][e];
+        }
     }
 }
 
@@ -498,7 +512,7 @@ static void launch(struct cuda *c, const struct mma_grad *g, const struct attn_p
     cuda_allow_shared(c, by_rows, queries);
     LAUNCH(c, by_keys, dim3(blocks * heads * (unsigned)g->parts, halves), MMA_THREADS, keys, *g);
     if (g->parts > 1)
-        LAUNCH(c, add_head_parts, dim3(blocks, 4), 256, 0, *g);
+        LAUNCH(c, (add_head_parts<WHOLE>), dim3(blocks, 16), ADD_THREADS, 0, *g);
     LAUNCH(c, by_rows,
            dim3((unsigned)plan->n_items * heads * (unsigned)parts(a->group, STRIP_ROWS)), MMA_THREADS,
            queries, *g, plan->items);

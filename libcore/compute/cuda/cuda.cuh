@@ -135,7 +135,7 @@ static inline size_t parts(size_t n, size_t of)
 }
 
 #ifndef SCRATCH_TAKEN /* an emulated device fills it with NaN */
-#define SCRATCH_TAKEN(p, bytes) ((void)0)
+#define SCRATCH_TAKEN(p, bytes) ((void)(p), (void)(bytes))
 #endif
 
 /* Scratch of one operator: taken from the front, given back when the frame ends. */
@@ -175,6 +175,13 @@ const uint16_t *cuda_rounded(struct cuda *c, struct rows x, size_t m, size_t n);
 /* y has been overwritten, or will be: whatever has elements there has no shadow. */
 void cuda_overwritten(struct cuda *c, struct rows y, size_t m, size_t n);
 void cuda_forget_shadows(struct cuda *c);
+
+/* Fleeting rows that are there as a shadow only; on an emulated device they become NaN. */
+static inline void cuda_left_unwritten(bool fleeting, struct rows y, size_t m, size_t n)
+{
+    for (size_t i = 0; fleeting && i < m; i++)
+        SCRATCH_TAKEN(y.p + i * y.stride, n * sizeof *y.p);
+}
 
 /* The operator F, before which all shadows are forgotten.  In the table all are so, except those
  * that say themselves what they overwrite. */

@@ -236,7 +236,8 @@ __global__ void __launch_bounds__(R *ROW_THREADS)
     for (int i = 0; i < R; i++) {
         size_t at = 4 * (t + (size_t)i * shape.threads);
         float4 v = times(scaled(x[i], r), w[i]);
-        store4(y, at, a.c, WHOLE, v);
+        if (!a.fleeting)
+            store4(y, at, a.c, WHOLE, v);
         if (shadow)
             store4_bf16(shadow + row * ld, at, ld, v);
     }
@@ -274,8 +275,11 @@ void cuda_norm(struct backend *b, const struct norm *a)
         shadow = cuda_shadow(d, a->y, a->m, a->c);
     else
         cuda_overwritten(d, a->y, a->m, a->heads * a->c);
+    struct norm n = *a;
+    n.fleeting = a->fleeting && shadow;
     BY_ROW_SHAPE(d, norm_rows, shape, whole, dim3((unsigned)parts(a->m * a->heads, shape.groups)),
-                 *a, shape, shadow, shadow_row(a->c));
+                 n, shape, shadow, shadow_row(a->c));
+    cuda_left_unwritten(n.fleeting, a->y, a->m, a->c); /* which may have been x */
 }
 
 /* dx, and each group's sums for dw, [block][group][c]; sums NULL: not wanted.  A thread reads of dy

@@ -154,7 +154,8 @@ __global__ void gate(struct swiglu a, unsigned shift, bool whole, uint16_t *shad
     {
         const float *gu = row_at(a.gu, m);
         float4 y = each_gate(load4(gu, i, a.f, whole), load4(gu + a.f, i, a.f, whole));
-        store4(row_at(a.y, m), i, a.f, whole, y);
+        if (!a.fleeting)
+            store4(row_at(a.y, m), i, a.f, whole, y);
         if (shadow)
             store4_bf16(shadow + m * ld, i, ld, y);
     }
@@ -168,8 +169,11 @@ void cuda_swiglu(struct backend *b, const struct swiglu *a)
     size_t ld = shadow_row(a->f);
     struct quads q = quads_of(a->m, ld);
     uint16_t *shadow = cuda_shadow(d, a->y, a->m, a->f);
-    LAUNCH(d, gate, q.grid, THREADS, 0, *a, q.shift,
+    struct swiglu g = *a;
+    g.fleeting = a->fleeting && shadow;
+    LAUNCH(d, gate, q.grid, THREADS, 0, g, q.shift,
            whole_rows(a->gu, a->f) && whole_rows(a->y, a->f), shadow, ld);
+    cuda_left_unwritten(g.fleeting, a->y, a->m, a->f);
 }
 
 __device__ __forceinline__ void gate_slopes(float g, float u, float dy, float *dg, float *du)
@@ -193,8 +197,10 @@ __global__ void gate_grad(struct swiglu_grad a, unsigned shift, bool whole, uint
         gate_slopes(g.y, u.y, dy.y, &dg.y, &du.y);
         gate_slopes(g.z, u.z, dy.z, &dg.z, &du.z);
         gate_slopes(g.w, u.w, dy.w, &dg.w, &du.w);
-        store4(dgu, i, a.f, whole, dg);
-        store4(dgu + a.f, i, a.f, whole, du);
+        if (!a.fleeting) {
+            store4(dgu, i, a.f, whole, dg);
+            store4(dgu + a.f, i, a.f, whole, du);
+        }
         if (shadow) {
             store4_bf16(shadow + m * ld, i, ld, dg);
             store4_bf16(shadow + m * ld, a.f + i, ld, du);
@@ -210,5 +216,8 @@ void cuda_swiglu_backward(struct backend *b, const struct swiglu_grad *a)
     struct quads q = quads_of(a->m, a->f);
     bool whole = whole_rows(a->gu, a->f) && whole_rows(a->dy, a->f) && whole_rows(a->dgu, a->f);
     uint16_t *shadow = a->f % 4 == 0 ? cuda_shadow(d, a->dgu, a->m, 2 * a->f) : NULL;
-    LAUNCH(d, gate_grad, q.grid, THREADS, 0, *a, q.shift, whole, shadow, shadow_row(2 * a->f));
+    struct swiglu_grad g = *a;
+    g.fleeting = a->fleeting && shadow;
+    LAUNCH(d, gate_grad, q.grid, THREADS, 0, g, q.shift, whole, shadow, shadow_row(2 * a->f));
+    cuda_left_unwritten(g.fleeting, a->dgu, a->m, 2 * a->f); /* which may have been gu */
 }
