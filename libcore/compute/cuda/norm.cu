@@ -365,8 +365,10 @@ __global__ void sum_columns(struct rows x, size_t m, size_t n, float *sums)
     float s = 0;
     if (j < n)
 #pragma unroll
-        for (size_t i = first + warp; i < first + SUM_ROWS; i += SUM_WARPS)
+        for (size_t k = 0; k < SUM_ROWS; k += SUM_WARPS) {
+            size_t i = first + warp + k;
             s += i < m ? row_at(x, i)[j] : 0.0f;
+        }
     part[threadIdx.x] = s;
     __syncthreads();
     if (warp != 0 || j >= n)
