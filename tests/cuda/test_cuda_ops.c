@@ -242,7 +242,7 @@ struct writing {
     struct weight *square;
     const float *w;
     float *host;
-    const int32_t *ids;
+    const int32_t *ids, *few; /* rising; below n */
     size_t m, n;
 };
 
@@ -310,7 +310,7 @@ static void w_add(struct backend *b, const struct writing *a)
 }
 static void w_embed(struct backend *b, const struct writing *a)
 {
-    b->op->embed(b, a->square, a->ids, a->m, a->y);
+    b->op->embed(b, a->square, a->few, a->m, a->y);
 }
 static void w_rope(struct backend *b, const struct writing *a)
 {
@@ -358,7 +358,7 @@ static void written_then_multiplied(struct run *r, const size_t *s)
     a.y = random_rows(r, m, n, 1), a.x = random_rows(r, m, n, 1),
     a.wide = random_rows(r, m, 2 * n, 1);
     a.w = run_random(r, n, 1);
-    a.ids = run_ints(r, rising, m);
+    a.ids = run_ints(r, rising, m), a.few = run_ids(r, m, n);
     a.host = xcalloc(n, sizeof *a.host);
     float *dw = run_random(r, n * n, 1), *nothing = run_alloc(r, 64);
     struct rows out = random_rows(r, m, n, 1), dx = random_rows(r, m, n, 1);

@@ -147,11 +147,11 @@ static void norm_backward_exact(struct cuda *c, const struct norm_grad *a)
 enum {
     ROW_THREADS = 512, /* of a row of up to four elements each; twice as many of longer ones */
     ROW_MOST = 16 * ROW_THREADS, /* elements of a row; still longer ones go as exact ones do */
-    HEADS_AT_ONCE = 4,           /* rows in a block, if each is a warp's */
-    BLOCKS = 512,                /* of a gradient */
+    HEADS_AT_ONCE = 8,           /* rows in a block, if each is a warp's */
+    BLOCKS = 384,                /* of a gradient: about as many as stand on an H100 at once */
     SUM_ROWS = 64,               /* rows of a column's first sums */
     SUM_WARPS = 8,
-    FOLD_WARPS = 16,
+    FOLD_WARPS = 32,
 };
 
 /* How the rows (of heads) of c elements are laid over threads: each has R times four neighbours. */
@@ -369,8 +369,10 @@ __global__ void sum_columns(struct rows x, size_t m, size_t n, float *sums)
     float s = 0;
     if (j < n)
 #pragma unroll
-        for (size_t i = first + warp; i < first + SUM_ROWS; i += SUM_WARPS)
+        for (size_t k = 0; k < SUM_ROWS; k += SUM_WARPS) {
+            size_t i = first + warp + k;
             s += i < m ? row_at(x, i)[j] : 0.0f;
+        }
     part[threadIdx.x] = s;
     __syncthreads();
     if (warp != 0 || j >= n)
