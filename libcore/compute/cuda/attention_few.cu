@@ -92,51 +92,73 @@ __device__ __forceinline__ void share(const struct shares &x, const struct lane_
     }
 }
 
-/* A row's shares of the warps, in order; then, if the strip closes, the parts before it. */
+/* N neighbours. */
+template <int N> struct some {
+    float v[N];
+};
+
+template <int N> __device__ __forceinline__ struct some<N> load_some(const float *p)
+{
+    struct some<N> s;
+    if (N == 4) {
+        float4 v = *reinterpret_cast<const float4 *>(p);
+        s.v[0] = v.x, s.v[N / 4] = v.y, s.v[N / 2] = v.z, s.v[N - 1] = v.w;
+    } else {
+        s.v[0] = *p;
+    }
+    return s;
+}
+
+/* N elements of a row from `at` on: its shares of the warps, in order; then, if the strip closes, the
+ * parts before it. */
+template <int N>
 __device__ __forceinline__ void put_together(const struct shares &x, const struct mma_args &g,
                                              const struct strip &s, const struct target &to,
-                                             int row, int d)
+                                             int row, int at)
 {
     enum { WARPS = MMA_THREADS / WARP };
-    float scale[WARPS], max = -HUGE_VALF, sum = 0;
     int before = s.closes ? s.part : 0;
     size_t first = to.slot - (size_t)before * g.a.n_heads;
+    float m[STRIP_PARTS];
+    struct some<N> v = {};
+#pragma unroll
+    for (int i = 0; i < STRIP_PARTS - 1; i++)
+        m[i] = i < before ? g.part_max[first + (size_t)i * g.a.n_heads] : -HUGE_VALF;
+    float max = -HUGE_VALF, sum = 0;
 #pragma unroll
     for (int w = 0; w < WARPS; w++)
         max = x.max[w * 16 + row] > max ? x.max[w * 16 + row] : max;
-#pragma unroll 1
-    for (int i = 0; i < before; i++) {
-        float m = g.part_max[first + (size_t)i * g.a.n_heads];
-        max = m > max ? m : max;
-    }
+#pragma unroll
+    for (int i = 0; i < STRIP_PARTS - 1; i++)
+        max = m[i] > max ? m[i] : max;
 #pragma unroll
     for (int w = 0; w < WARPS; w++) {
-        scale[w] = exp2_fast(x.max[w * 16 + row] - max);
-        sum = fmaf(x.sum[w * 16 + row], scale[w], sum);
-    }
-#pragma unroll 1
-    for (int i = 0; i < before; i++) {
-        size_t slot = first + (size_t)i * g.a.n_heads;
-        sum = fmaf(g.part_sum[slot], exp2_fast(g.part_max[slot] - max), sum);
-    }
-    float by = to.whole ? 1.0f / sum : 1.0f;
-#pragma unroll 1
-    for (int k = (int)threadIdx.x % WARP; k < d; k += WARP) {
-        float v = 0;
+        float scale = exp2_fast(x.max[w * 16 + row] - max);
+        struct some<N> o = load_some<N>(x.out + (w * 16 + row) * x.ld + at);
+        sum = fmaf(x.sum[w * 16 + row], scale, sum);
 #pragma unroll
-        for (int w = 0; w < WARPS; w++)
-            v = fmaf(x.out[(w * 16 + row) * x.ld + k], scale[w], v);
-#pragma unroll 1
-        for (int i = 0; i < before; i++) {
-            size_t slot = first + (size_t)i * g.a.n_heads;
-            v = fmaf(g.part_out[slot * (size_t)d + (size_t)k], exp2_fast(g.part_max[slot] - max),
-                     v);
-        }
-        to.to[k] = v * by;
-        if (to.shadow)
-            to.shadow[k] = to_bf16(v * by);
+        for (int e = 0; e < N; e++)
+            v.v[e] = fmaf(o.v[e], scale, v.v[e]);
     }
-    if (threadIdx.x % WARP == 0)
+#pragma unroll
+    for (int i = 0; i < STRIP_PARTS - 1; i++)
+        if (i < before) {
+            size_t slot = first + (size_t)i * g.a.n_heads;
+            struct some<N> o = load_some<N>(g.part_out + slot * g.a.kv.d + at);
+            float scale = exp2_fast(m[i] - max);
+            sum = fmaf(g.part_sum[slot], scale, sum);
+#pragma unroll
+            for (int e = 0; e < N; e++)
+                v.v[e] = fmaf(o.v[e], scale, v.v[e]);
+        }
+    float by = to.whole ? 1.0f / sum : 1.0f;
+#pragma unroll
+    for (int e = 0; e < N; e++) {
+        to.to[at + e] = v.v[e] * by;
+        if (to.shadow)
+            to.shadow[at + e] = to_bf16(v.v[e] * by);
+    }
+    if (at == 0)
         store_sums(g, to, max, sum);
 }
 
@@ -189,7 +211,7 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : 4) attend_
             fetch_share<DT, WHOLE>(values, a.kv, now.place + (size_t)(OPS_KV_BLOCK * d), now.n);
         copies_commit();
         if (next == s.first) {
-            load_queries<4, WHOLE>(q, a, s, h.first, h.n, h.n, warp * 4, 4, d);
+            load_queries<4, WHOLE>(q, a, s, h.first, h.n, h.n, warp * 4, d);
             __syncthreads();
         }
     }
@@ -198,8 +220,12 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : 4) attend_
     __syncthreads();
     share<DT, WHOLE>(x, r, out);
     __syncthreads();
-    for (int row = warp; row < h.n; row += MMA_THREADS / WARP)
-        put_together(x, g, s, target_of(g, s, h.first, h.n, row), row, d);
+    constexpr int N = WHOLE && DT <= 8 ? 4 : 1;
+#pragma unroll 1
+    for (int i = (int)threadIdx.x * N; i < h.n * d; i += MMA_THREADS * N) {
+        int row = i / d;
+        put_together<N>(x, g, s, target_of(g, s, h.first, h.n, row), row, i - row * d);
+    }
 }
 
 size_t attention_few_shared(size_t d)

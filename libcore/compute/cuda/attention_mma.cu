@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(str
         }
         copies_commit();
         if (next == s.first) {
-            load_queries<8, WHOLE>(q, a, s, h.first, h.n, rows, warp * 16, 16, d);
+            load_queries<16, WHOLE>(q, a, s, h.first, h.n, rows, warp * 16, d);
             __syncwarp();
 #pragma unroll
             for (int i = 0; i < QUERIES; i++)

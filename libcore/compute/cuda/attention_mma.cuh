@@ -175,35 +175,42 @@ __device__ __forceinline__ struct strip_heads strip_heads_of(const struct attn_a
     return {kv, kv * group + part * each, left < each ? left : each};
 }
 
-/* The stacked rows [begin, begin + n) of the strip, rounded, to a tile, by one warp: AT_ONCE, which
- * divides n, at a time, so that their loads go together. */
-template <int AT_ONCE, bool WHOLE>
+/* ROWS stacked rows of the strip from `begin` on, rounded, to a tile, by one warp: a lane finds one of
+ * them, and eight are loaded together. */
+template <int ROWS, bool WHOLE>
 __device__ __forceinline__ void load_queries(uint16_t *q, const struct attn_args &a,
                                              const struct strip &s, int first_head, int heads,
-                                             int rows, int begin, int n, int d)
+                                             int rows, int begin, int d)
 {
-    int ld = tile_ld(d), lane = (int)threadIdx.x % WARP;
-    for (int base = begin; base < begin + n; base += AT_ONCE) {
-        const float *from[AT_ONCE];
+    constexpr int AT_ONCE = ROWS < 8 ? ROWS : 8;
+    int ld = tile_ld(d), lane = (int)threadIdx.x % WARP, i = begin + lane;
+    long long mine = -1; /* element */
+    if (lane < ROWS && i < rows) {
+        int row = i / heads;
+        mine = (long long)((size_t)entry_of(a.seqs, s, row).row * a.q.stride) +
+               (first_head + i - row * heads) * d;
+    }
 #pragma unroll
-        for (int j = 0; j < AT_ONCE; j++) {
-            int i = base + j, row = i < rows ? i / heads : 0;
-            size_t at = (size_t)entry_of(a.seqs, s, row).row;
-            from[j] = i < rows ? row_at(a.q, at) + (first_head + i - row * heads) * d : NULL;
-        }
+    for (int base = 0; base < ROWS; base += AT_ONCE) {
+        long long from[AT_ONCE];
+#pragma unroll
+        for (int j = 0; j < AT_ONCE; j++)
+            from[j] = __shfl_sync(0xffffffffu, mine, base + j);
         for (int k = lane * 4; WHOLE && k < d; k += WARP * 4) {
             float4 v[AT_ONCE];
 #pragma unroll
             for (int j = 0; j < AT_ONCE; j++)
-                v[j] = from[j] ? *reinterpret_cast<const float4 *>(from[j] + k)
-                               : float4{0, 0, 0, 0};
+                v[j] = from[j] >= 0 ? *reinterpret_cast<const float4 *>(a.q.p + from[j] + k)
+                                    : float4{0, 0, 0, 0};
 #pragma unroll
             for (int j = 0; j < AT_ONCE; j++)
-                *reinterpret_cast<uint2 *>(q + (base + j) * ld + k) =
+                *reinterpret_cast<uint2 *>(q + (begin + base + j) * ld + k) =
                     uint2{pack_bf16(v[j].x, v[j].y), pack_bf16(v[j].z, v[j].w)};
         }
+#pragma unroll
         for (int j = 0; !WHOLE && j < AT_ONCE; j++)
-            fill_row(q + (base + j) * ld, from[j], false, 0, d);
+            fill_row(q + (begin + base + j) * ld, from[j] < 0 ? NULL : a.q.p + from[j], false, 0,
+                     d);
     }
 }
 

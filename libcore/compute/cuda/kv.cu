@@ -270,11 +270,18 @@ static void fill_items(struct cuda *c, struct attn_plan *plan, size_t tile, bool
  * A decode step has few rows and long runs of keys, so runs are cut into pieces of `cut` blocks,
  * whose results are put together afterwards, in order. */
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 struct cutting {
     struct attn_plan *plan;
     struct row_parts *rows;
     bool few; /* the heads of a row are */
     size_t cut, limit; /* blocks of a piece; parts of a row, at most */
+    size_t cut_shared; /* blocks of a piece of a shared run */
+    bool whole;        /* own runs of stacked rows are not cut: there are many */
     int32_t n_slots;
 };
 
@@ -306,9 +313,9 @@ static void cut_run(struct cutting *x, struct strip s, int32_t first, int32_t en
     }
 }
 
-static int32_t pieces_of(const struct cutting *x, int32_t blocks)
+static int32_t pieces_of(int32_t blocks, size_t cut)
 {
-    return (int32_t)parts((size_t)blocks, x->cut);
+    return (int32_t)parts((size_t)blocks, cut);
 }
 
 /* Places for the n partial results of a row; n <= 1: it has none.  `left`: they are to be put together. */
@@ -336,10 +343,10 @@ static struct strip strip_of(const struct cutting *x, size_t seq, int32_t n_seqs
 static void cut_stack(struct cutting *x, size_t i, size_t n)
 {
     const struct attn_seq *seqs = x->plan->s.seqs;
-    int32_t shared = blocks_of(seqs[i].n_shared), before = pieces_of(x, shared);
+    int32_t shared = blocks_of(seqs[i].n_shared), before = pieces_of(shared, x->cut_shared);
     cut_run(x, strip_of(x, i, (int32_t)n, 0, 1), 0, shared, before);
     for (size_t k = i; k < i + n; k++) {
-        int32_t end = shared + blocks_of(seqs[k].n_keys), own = pieces_of(x, end - shared);
+        int32_t end = shared + blocks_of(seqs[k].n_keys), own = x->whole ? 1 : pieces_of(end - shared, x->cut);
         struct strip s = strip_of(x, k, 1, 0, 1);
         s.closes = x->few && own == 1;
         s.part = before;
@@ -357,7 +364,7 @@ static void cut_seq(struct cutting *x, size_t i, size_t rows_at_once)
         rows = q->n_rows - row < rows_at_once ? q->n_rows - row : rows_at_once;
         int32_t end = shared + blocks_of(q->n_keys - q->n_rows + row + rows);
         struct strip s = strip_of(x, i, 1, (int32_t)row, (int32_t)rows);
-        s.parts = q->n_rows == 1 && x->limit > 1 ? pieces_of(x, end) : 1;
+        s.parts = q->n_rows == 1 && x->limit > 1 ? pieces_of(end, x->cut) : 1;
         for (size_t k = 0; k < rows; k++)
             s.slot = take_slots(x, q->row + row + k, s.parts, true);
         cut_run(x, s, 0, end, s.parts);
@@ -368,23 +375,25 @@ static void cut_seq(struct cutting *x, size_t i, size_t rows_at_once)
 static void choose_cut(const struct cuda *c, struct cutting *x)
 {
     const struct host_seqs *all = &x->plan->s;
-    size_t blocks = 0, longest = 1, singles = 0;
+    size_t heads = x->plan->n_kv_heads, sms = (size_t)c->sms;
+    size_t own = 0, shared = 0, longest = 1, singles = 0;
     for (size_t i = 0; i < all->n; i++) {
         const struct attn_seq *s = &all->seqs[i];
         if (s->n_rows != 1)
             continue;
-        size_t own = parts(s->n_keys, OPS_KV_BLOCK), shared = parts(s->n_shared, OPS_KV_BLOCK);
+        size_t of_own = parts(s->n_keys, OPS_KV_BLOCK), of_shared = parts(s->n_shared, OPS_KV_BLOCK);
         bool stacked = i > 0 && s->n_shared && s[-1].n_rows == 1 && host_seqs_share(&s[-1], s);
         singles++;
-        blocks += own + (stacked ? 0 : shared);
-        longest = own + shared > longest ? own + shared : longest;
+        own += of_own;
+        shared += stacked ? 0 : of_shared;
+        longest = larger(longest, of_own + of_shared);
     }
     x->limit = singles ? STRIP_SLOTS / singles : 1;
     x->limit = x->limit > STRIP_PARTS ? (size_t)STRIP_PARTS : x->limit;
-    size_t fair = blocks * x->plan->n_kv_heads / (8 * (size_t)c->sms) + 1;
     size_t least = x->limit > 2 ? parts(longest, x->limit - 2) : longest;
-    x->cut = fair > 4 ? fair : 4;
-    x->cut = x->cut > least ? x->cut : least;
+    x->cut = larger(larger((own + shared) * heads / (8 * sms) + 1, 4), least);
+    x->whole = singles * heads >= 2 * sms;
+    x->cut_shared = x->whole ? larger(parts(shared * heads, 2 * sms), least) : x->cut;
 }
 
 static void send_strips(struct cuda *c, const struct attn_plan *plan, struct strips *s)
@@ -400,7 +409,7 @@ static void fill_strips(struct cuda *c, struct attn_plan *plan)
     const struct host_seqs *s = &plan->s;
     size_t group = plan->n_heads / plan->n_kv_heads;
     size_t rows = group < STRIP_ROWS ? STRIP_ROWS / group : 1;
-    struct cutting x = {plan, mine(plan, plan->row_parts), group <= FEW_ROWS, 0, 0, 0};
+    struct cutting x = {plan, mine(plan, plan->row_parts), group <= FEW_ROWS, 0, 0, 0, 0, false};
     choose_cut(c, &x);
     memset(x.rows, 0, plan->n_rows * sizeof *x.rows); /* rows of no sequence have no parts */
     plan->many.n = plan->few.n = 0;
