@@ -8,6 +8,13 @@
  * blocks stand on a processor. */
 #include "compute/cuda/attention_mma.cuh"
 
+/* Blocks that stand on a processor: before sm_90 the compiler needs more registers. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#define FEW_BLOCKS 3
+#else
+#define FEW_BLOCKS 4
+#endif
+
 enum { FEW_KEYS = OPS_KV_BLOCK / (MMA_THREADS / WARP) /* of a block, for a warp */ };
 
 /* The warp's keys of a block, or their values, from element `at` of the block's on. */
@@ -163,7 +170,7 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
 }
 
 template <int DT, bool WHOLE>
-__global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : 4) attend_few(struct mma_args g)
+__global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : FEW_BLOCKS) attend_few(struct mma_args g)
 {
     SHARED(uint16_t, tiles);
     const struct attn_args &a = g.a;
@@ -173,7 +180,7 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : 4) attend_
     const struct strip *strip = strip_of_block(g, &h);
     if (!strip)
         return;
-    struct strip s = *strip;
+    const struct strip &s = *strip;
     uint16_t *q = tiles, *keys = q + (1 + warp) * 16 * ld, *values = keys + OPS_KV_BLOCK * ld;
     struct lane_rows r = lane_rows_of(a, s, 0, h.n, h.n);
     float out[2 * DT][4], w[FEW_KEYS / 8][4];
