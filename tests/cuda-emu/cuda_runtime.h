@@ -143,6 +143,8 @@ void emu_call(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A... a
 #define LAUNCH(c, kernel, grid, block, shared, ...)                                                \
     (emu_idle(!(c)->collecting), emu_call(kernel, dim3(grid), dim3(block), shared, __VA_ARGS__))
 
+#define LAUNCH_EARLY LAUNCH
+
 /* What a kernel calls its dynamic shared memory. */
 void *emu_shared(void);
 #define SHARED(type, name) type *name = (type *)emu_shared()

@@ -170,7 +170,7 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
 }
 
 template <int DT, bool WHOLE>
-__global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : FEW_BLOCKS) attend_few(struct mma_args g)
+__global__ void __launch_bounds__(MMA_THREADS, WHOLE ? FEW_BLOCKS : 2) attend_few(struct mma_args g)
 {
     SHARED(uint16_t, tiles);
     const struct attn_args &a = g.a;
@@ -178,8 +178,10 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : FEW_BLOCKS
     int warp = (int)threadIdx.x / WARP;
     struct strip_heads h;
     const struct strip *strip = strip_of_block(g, &h);
-    if (!strip)
+    if (!strip) {
+        kernel_before_ended();
         return;
+    }
     const struct strip &s = *strip;
     uint16_t *q = tiles, *keys = q + (1 + warp) * 16 * ld, *values = keys + OPS_KV_BLOCK * ld;
     struct lane_rows r = lane_rows_of(a, s, 0, h.n, h.n);
@@ -223,11 +225,12 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 || !WHOLE ? 2 : FEW_BLOCKS
         }
     }
     copies_wait<0>();
+    kernel_before_ended(); /* the strips of shared keys, beside which this one began */
     struct shares x = shares_at(tiles, d);
     __syncthreads();
     share<DT, WHOLE>(x, r, out);
     __syncthreads();
-    constexpr int N = WHOLE && DT <= 8 ? 4 : 1;
+    constexpr int N = WHOLE ? 4 : 1;
 #pragma unroll 1
     for (int i = (int)threadIdx.x * N; i < h.n * d; i += MMA_THREADS * N) {
         int row = i / d;
@@ -248,10 +251,11 @@ static void (*kernel_for(const struct attn_args *a))(struct mma_args)
         return attention_whole(a, 4) ? attend_few<4, true> : attend_few<4, false>;
     if (d <= 128)
         return attention_whole(a, 8) ? attend_few<8, true> : attend_few<8, false>;
-    return attention_whole(a, 16) ? attend_few<16, true> : attend_few<16, false>;
+    return attend_few<16, false>;
 }
 
 void attention_few(struct cuda *c, struct mma_args *g, const struct attn_plan *plan)
 {
-    launch_strips(c, kernel_for(&g->a), attention_few_shared(g->a.kv.d), g, &plan->few);
+    launch_strips(c, kernel_for(&g->a), attention_few_shared(g->a.kv.d), g, &plan->few,
+                  plan->many.n > 0);
 }

@@ -96,6 +96,8 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(str
     int tile = OPS_KV_BLOCK * ld;
     struct strip_heads h;
     const struct strip *strip = strip_of_block(g, &h);
+    kernel_before_ended(); /* it wrote keys and values */
+    next_may_begin();
     if (!strip)
         return;
     const struct strip &s = *strip;
@@ -191,12 +193,16 @@ size_t attention_mma_shared(size_t d)
 }
 
 void launch_strips(struct cuda *c, void (*kernel)(struct mma_args), size_t bytes,
-                   struct mma_args *g, const struct strips *strips)
+                   struct mma_args *g, const struct strips *strips, bool early)
 {
     g->strips = strips->p;
     g->heads_at_once = (unsigned)(g->a.kv.n_heads * parts(g->a.group, STRIP_ROWS));
+    dim3 grid((unsigned)strips->grid * g->heads_at_once);
     cuda_allow_shared(c, kernel, bytes);
-    LAUNCH(c, kernel, dim3((unsigned)strips->grid * g->heads_at_once), MMA_THREADS, bytes, *g);
+    if (early)
+        LAUNCH_EARLY(c, kernel, grid, MMA_THREADS, bytes, *g);
+    else
+        LAUNCH(c, kernel, grid, MMA_THREADS, bytes, *g);
 }
 
 bool attention_whole(const struct attn_args *a, size_t dt)
@@ -229,7 +235,8 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);
     if (plan->many.n)
-        launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many);
+        launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many,
+                      true);
     if (plan->few.n)
         attention_few(c, &g, plan);
     if (plan->merges)

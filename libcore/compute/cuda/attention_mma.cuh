@@ -231,8 +231,8 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
 void attention_few(struct cuda *c, struct mma_args *g, const struct attn_plan *plan);
 /* Whether the kernels for whole heads of `dt` sixteens can do it. */
 bool attention_whole(const struct attn_args *a, size_t dt);
-/* One block for each strip and group of heads; there are strips. */
+/* One block for each strip and group of heads; there are strips.  `early`: see LAUNCH_EARLY. */
 void launch_strips(struct cuda *c, void (*kernel)(struct mma_args), size_t bytes,
-                   struct mma_args *g, const struct strips *strips);
+                   struct mma_args *g, const struct strips *strips, bool early);
 
 #endif

@@ -419,6 +419,7 @@ struct backend *cuda_open(const struct backend_options *o, struct err *e)
     c->b.precision = o->precision;
     c->device = device;
     c->sms = p.multiProcessorCount;
+    c->early = p.major >= 9;
     c->shared_limit = p.sharedMemPerBlockOptin;
     if (open_all(c, o, e))
         return &c->b;

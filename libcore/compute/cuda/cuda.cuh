@@ -31,6 +31,24 @@ extern "C" {
         kernel<<<(grid), (block), (shared), (c)->stream>>>(__VA_ARGS__);                           \
         cuda_check(cudaGetLastError(), "a kernel");                                                \
     } while (0)
+/* The same, begun while the kernel before it still runs, as soon as all blocks of that one stand on the
+ * device and have called next_may_begin() (device.cuh).  Sees what it wrote after kernel_before_ended(),
+ * which every block must call. From sm_90 on; before, kernels follow one another. */
+#define LAUNCH_EARLY(c, kernel, grid, block, shared, ...)                                          \
+    do {                                                                                           \
+        ASSERT(!(c)->collecting);                                                                  \
+        cudaLaunchAttribute early_ = {};                                                           \
+        early_.id = cudaLaunchAttributeProgrammaticStreamSerialization;                            \
+        early_.val.programmaticStreamSerializationAllowed = 1;                                     \
+        cudaLaunchConfig_t config = {};                                                            \
+        config.gridDim = (grid);                                                                   \
+        config.blockDim = (block);                                                                 \
+        config.dynamicSmemBytes = (shared);                                                        \
+        config.stream = (c)->stream;                                                               \
+        config.attrs = &early_;                                                                    \
+        config.numAttrs = (c)->early ? 1 : 0;                                                      \
+        cuda_check(cudaLaunchKernelEx(&config, kernel, __VA_ARGS__), "a kernel");                  \
+    } while (0)
 extern __shared__ __align__(16) unsigned char cuda_shared[];
 #define SHARED(type, name) type *name = reinterpret_cast<type *>(cuda_shared)
 #endif
@@ -103,6 +121,7 @@ struct cuda {
     struct backend b; /* first */
     char name[160];
     int device, sms;
+    bool early; /* kernels can begin before the one before them ends */
     size_t shared_limit; /* bytes of shared memory that a block may ask for */
     cudaStream_t stream;
     struct ring ring;

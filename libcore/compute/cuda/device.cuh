@@ -56,6 +56,21 @@ __device__ __forceinline__ float exp_f(float x)
     return x < -87.33654f ? 0.0f : p;
 }
 
+/* For LAUNCH_EARLY. */
+__device__ __forceinline__ void next_may_begin(void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+__device__ __forceinline__ void kernel_before_ended(void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 /* The sixteen lanes of half a warp folded by halves: every lane gets what lane 0 of cpu/ has,
  * since a + b = b + a. */
 template <typename T> __device__ __forceinline__ T lanes_sum(T v)

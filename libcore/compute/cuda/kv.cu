@@ -63,6 +63,8 @@ __global__ void write_pages(struct kv kv, size_t layer, const struct seq *seqs,
     unsigned d = (unsigned)kv.d, width = (unsigned)kv.n_heads * d, pieces = 2 * width / N;
     int first = (int)blockIdx.x * WRITE_ROWS;
     int rows = s.n_rows - first < WRITE_ROWS ? s.n_rows - first : (int)WRITE_ROWS;
+    next_may_begin();
+    kernel_before_ended();
     for (unsigned e = threadIdx.x; rows > 0 && e < (unsigned)rows * pieces; e += blockDim.x) {
         int r = first + (int)(e / pieces), position = s.n_keys - s.n_rows + r;
         unsigned i = e % pieces * N, value = i >= width ? 1 : 0;
@@ -90,9 +92,9 @@ void cuda_kv_write(struct backend *b, const struct kv_write *a)
     bool whole = whole_rows(a->k, a->kv->d) && whole_rows(a->v, a->kv->d);
     for (size_t i = 0; i < plan->s.n && longest; i += GRID_Y) {
         size_t n = plan->s.n - i < GRID_Y ? plan->s.n - i : (size_t)GRID_Y;
-        LAUNCH(cuda_of(b), (whole ? write_pages<4> : write_pages<1>),
-               dim3((unsigned)parts(longest, WRITE_ROWS), (unsigned)n), WRITE_THREADS, 0, *a->kv,
-               a->layer, plan->seqs + i, plan->pages, a->k, a->v);
+        LAUNCH_EARLY(cuda_of(b), (whole ? write_pages<4> : write_pages<1>),
+                     dim3((unsigned)parts(longest, WRITE_ROWS), (unsigned)n), WRITE_THREADS, 0,
+                     *a->kv, a->layer, plan->seqs + i, plan->pages, a->k, a->v);
     }
 }
 

@@ -104,6 +104,7 @@ __global__ void rotate(struct rope_args a)
 /* The same, four pairs at once: heads and their halves are whole. */
 __global__ void rotate4(struct rope_args a, unsigned shift)
 {
+    next_may_begin();
     unsigned half = (unsigned)(a.rot / 2);
     float sign = a.inverse ? -1.0f : 1.0f;
     EACH4(m, at, a.m, a.heads * half, shift)
