@@ -106,6 +106,7 @@ static const struct op_case cuda_cases[] = {
     {"embed", case_embed, {50, 24, 33, 0}, 1e-7},
     {"embed", case_embed, {37, 130, 100, 1}, 1e-6},
     {"embed", case_embed, {30, 64, 70, 2}, 1e-6},
+    {"embed, long runs", case_embed, {3, 600, 90, 0}, 1e-6},
     {"copies", case_copies, {9, 50}, 1e-7},
     {"copies", case_copies, {70, 300}, 1e-7},
     {"norm", case_norm, {1, 1, 1}, 1e-6},

@@ -232,6 +232,7 @@ static size_t scratch_for(struct cuda *c, const struct op_limits *l)
 {
     size_t n = STAGING;
     n = larger(n, norm_scratch(l));
+    n = larger(n, embed_scratch(l));
     n = larger(n, attention_scratch(c, l));
     n = larger(n, head_scratch(l));
     n = larger(n, sample_scratch(l));

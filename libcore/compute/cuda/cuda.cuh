@@ -299,6 +299,7 @@ void cuda_linear_backward(struct backend *b, const struct linear_grad *a);
 
 void cuda_embed_backward(struct backend *b, float *dw, size_t c, const int32_t *ids, size_t m,
                          struct rows dy);
+size_t embed_scratch(const struct op_limits *l);
 void cuda_gather(struct backend *b, struct rows y, struct rows x, const int32_t *index, size_t m,
                  size_t c);
 void cuda_scatter_add(struct backend *b, struct rows x, struct rows y, const int32_t *index,

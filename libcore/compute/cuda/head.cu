@@ -190,19 +190,36 @@ void cuda_head(struct backend *b, const struct head *a)
 /* ---- backward ---- */
 
 /* What a row's logits become: -p (g + h (log p + H)). */
-struct slope {
+struct alignas(16) slope {
     float lse, g, h, entropy;
 };
 
-__global__ void gradient_rows(float *logits, size_t row_floats, size_t rows, size_t n,
-                              const struct slope *slopes)
+__device__ __forceinline__ float slope_at(const struct slope &s, float z)
 {
-    EACH(i, j, rows, n)
+    float logp = z - s.lse, factor = fmaf(logp + s.entropy, s.h, s.g);
+    return exp_f(logp) * (0.0f - factor);
+}
+
+/* Elements [j, j + 4) of n. */
+__device__ __forceinline__ float4 slopes_at(const struct slope &s, float4 z, size_t j, size_t n)
+{
+    return float4{j < n ? slope_at(s, z.x) : 0, j + 1 < n ? slope_at(s, z.y) : 0,
+                  j + 2 < n ? slope_at(s, z.z) : 0, j + 3 < n ? slope_at(s, z.w) : 0};
+}
+
+/* In place, or into the logits' shadow if there is one: rows of ld elements, else ld is n. */
+__global__ void gradient_rows(float *logits, size_t row_floats, size_t rows, size_t n,
+                              const struct slope *slopes, uint16_t *shadow, size_t ld,
+                              unsigned shift, bool whole)
+{
+    EACH4(i, j, rows, ld, shift)
     {
-        struct slope s = slopes[i];
-        float *z = logits + i * row_floats + j;
-        float logp = *z - s.lse, factor = fmaf(logp + s.entropy, s.h, s.g);
-        *z = exp_f(logp) * (0.0f - factor);
+        float *z = logits + i * row_floats;
+        float4 d = slopes_at(slopes[i], load4(z, j, n, whole), j, n);
+        if (shadow)
+            store4_bf16(shadow + i * ld, j, ld, d);
+        else
+            store4(z, j, n, whole, d);
     }
 }
 
@@ -218,6 +235,29 @@ __global__ void add_targets(float *logits, size_t row_floats, size_t first, size
         if (id >= first && id - first < n)
             logits[(size_t)row * row_floats + id - first] += targets[t].value;
     }
+}
+
+/* The same in the shadow, from logits that are still there: the first of a row's targets with one id
+ * adds all of them to what has not been rounded yet. */
+__global__ void shadow_targets(const float *logits, size_t row_floats, size_t first, size_t n,
+                               const struct target *targets, size_t n_targets,
+                               const struct slope *slopes, uint16_t *shadow, size_t ld)
+{
+    size_t t = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (t >= n_targets)
+        return;
+    int32_t row = targets[t].row, id = targets[t].id;
+    size_t j = (size_t)id - first;
+    if ((size_t)id < first || j >= n)
+        return;
+    for (size_t i = t; i && targets[i - 1].row == row; i--)
+        if (targets[i - 1].id == id)
+            return;
+    float d = slope_at(slopes[row], logits[(size_t)row * row_floats + j]);
+    for (; t < n_targets && targets[t].row == row; t++)
+        if (targets[t].id == id)
+            d += targets[t].value;
+    shadow[(size_t)row * ld + j] = to_bf16(d);
 }
 
 /* Sums over each row's targets. */
@@ -237,24 +277,68 @@ static void fill_slopes(const struct head_grad *a, size_t m, size_t rows, size_t
     }
 }
 
-static void backward_slab(struct pass *p, const struct head_grad *a, size_t first, size_t n,
-                          size_t m, size_t t, size_t end, const struct slope *slopes)
+/* One slab's part of the work on a chunk. */
+struct slab {
+    size_t first, n; /* ids */
+    size_t m;        /* the chunk's first row */
+    size_t t, end;   /* its targets */
+};
+
+/* The logits become their gradient; false: only their shadow does. */
+static bool slab_gradient(struct pass *p, const struct head_grad *a, const struct slab *s,
+                          const struct slope *slopes)
 {
-    struct cuda *c = p->c;
-    struct rows x = {a->x.p + m * a->x.stride, a->x.stride};
-    struct rows dx = {a->dx.p + m * a->dx.stride, a->dx.stride}, logits = {p->logits, p->slab};
-    cuda_linear_part(c, a->w, first, n, p->rows, x, logits);
-    LAUNCH(c, gradient_rows, grid_rows(p->rows, n), EACH_THREADS, 0, p->logits, p->slab, p->rows, n,
-           slopes);
-    bool whole = end - t <= TARGETS;
-    for (size_t part; t < end; t += part) {
-        part = whole ? end - t : send_targets(p, a->targets, a->dlogp, t, end, m);
-        LAUNCH(c, add_targets, grid_for(part), THREADS, 0, p->logits, p->slab, first, n, p->targets,
-               part);
+    struct rows logits = {p->logits, p->slab};
+    bool whole = s->end - s->t <= TARGETS;
+    uint16_t *shadow = whole ? cuda_shadow(p->c, logits, p->rows, s->n) : NULL;
+    size_t ld = shadow ? shadow_row(s->n) : s->n;
+    struct quads q = quads_of(p->rows, ld);
+    LAUNCH(p->c, gradient_rows, q.grid, EACH_THREADS, 0, p->logits, p->slab, p->rows, s->n, slopes,
+           shadow, ld, q.shift, whole_rows(logits, s->n));
+    if (shadow && s->end > s->t)
+        LAUNCH(p->c, shadow_targets, grid_for(s->end - s->t), THREADS, 0, p->logits, p->slab,
+               s->first, s->n, p->targets, s->end - s->t, slopes, shadow, ld);
+    for (size_t t = s->t, part; !shadow && t < s->end; t += part) {
+        part = whole ? s->end - t : send_targets(p, a->targets, a->dlogp, t, s->end, s->m);
+        LAUNCH(p->c, add_targets, grid_for(part), THREADS, 0, p->logits, p->slab, s->first, s->n,
+               p->targets, part);
     }
-    cuda_linear_dx(c, a->w, first, n, p->rows, logits, dx, first > 0, false);
-    if (a->dw)
-        cuda_linear_dw(c, a->dw + first * a->w->k, n, a->w->k, p->rows, logits, x);
+    return !shadow;
+}
+
+/* w's rows [first, first + n). */
+static struct weight weight_part(const struct weight *w, size_t first, size_t n)
+{
+    struct weight part = *w;
+    part.n = n;
+    if (w->view)
+        part.view += first * w->ld;
+    else
+        part.own = static_cast<char *>(w->own) +
+                   first * w->ld * (w->bf16 ? sizeof(uint16_t) : sizeof(float));
+    return part;
+}
+
+static void backward_slab(struct pass *p, const struct head_grad *a, const struct slab *s,
+                          const struct slope *slopes)
+{
+    struct linear_grad g = {};
+    struct weight part = weight_part(a->w, s->first, s->n);
+    g.w = &part;
+    g.m = p->rows;
+    g.x = rows_from(a->x, s->m);
+    g.dx = rows_from(a->dx, s->m);
+    g.dy = {p->logits, p->slab};
+    g.add_dx = s->first > 0;
+    g.dw = a->dw ? a->dw + s->first * a->w->k : NULL;
+    cuda_linear_part(p->c, a->w, s->first, s->n, g.m, g.x, g.dy);
+    if (!slab_gradient(p, a, s, slopes)) {
+        cuda_linear_backward(&p->c->b, &g);
+        return;
+    }
+    cuda_linear_dx(p->c, a->w, s->first, s->n, g.m, g.dy, g.dx, s->first > 0, false);
+    if (g.dw)
+        cuda_linear_dw(p->c, g.dw, s->n, a->w->k, g.m, g.dy, g.x);
 }
 
 void cuda_head_backward(struct backend *b, const struct head_grad *a)
@@ -275,8 +359,8 @@ void cuda_head_backward(struct backend *b, const struct head_grad *a)
         if (end > t && end - t <= TARGETS)
             send_targets(&p, a->targets, a->dlogp, t, end, m);
         for (size_t first = 0; first < a->w->n; first += p.slab) {
-            size_t n = a->w->n - first < p.slab ? a->w->n - first : p.slab;
-            backward_slab(&p, a, first, n, m, t, end, slopes);
+            struct slab s = {first, a->w->n - first < p.slab ? a->w->n - first : p.slab, m, t, end};
+            backward_slab(&p, a, &s, slopes);
         }
         t = end;
     }

@@ -56,28 +56,110 @@ void cuda_add(struct backend *b, float *y, const float *x, size_t n)
                whole_vector(y, n) && whole_vector(x, n));
 }
 
-/* Block i owns id ids[i] if no row before has it, and adds all rows that have, in order. */
-__global__ void embed_grad(float *dw, size_t c, const int32_t *ids, size_t m, struct rows dy)
+/* ---- the gradient of an embedding ----
+ * Rows are put in order of their ids, equal ids in rising order, by counting what comes before each. Then
+ * whoever adds an id's rows finds them in one run. */
+
+/* row[at], at its place in this order; run[at]: how many have this id, at the first of them, else
+ * 0. */
+struct id_order {
+    int32_t *row, *run;
+};
+
+static size_t order_room(size_t m)
 {
-    size_t first = blockIdx.x;
-    int32_t id = ids[first];
-    int earlier = 0;
-    for (size_t i = threadIdx.x; i < first; i += blockDim.x)
-        earlier |= ids[i] == id;
-    if (__syncthreads_or(earlier))
+    return up(m * sizeof(int32_t), 256);
+}
+
+size_t embed_scratch(const struct op_limits *l)
+{
+    return l->train ? 2 * order_room(l->rows) + 256 : 0;
+}
+
+enum { ORDER_ROWS = 4 }; /* of a warp, which compares what it loads with all of them */
+
+struct places {
+    int less, before, same; /* ids below; equal ones in rows before; equal ones */
+};
+
+__device__ __forceinline__ int warp_count(int v)
+{
+    for (int h = WARP / 2; h; h /= 2)
+        v += __shfl_xor_sync(0xffffffffu, v, h);
+    return v;
+}
+
+__global__ void order_ids(struct id_order to, const int32_t *ids, int m)
+{
+    int warp = (int)((blockIdx.x * blockDim.x + threadIdx.x) / WARP),
+        lane = (int)threadIdx.x % WARP;
+    int first = warp * ORDER_ROWS;
+    int32_t mine[ORDER_ROWS];
+    struct places p[ORDER_ROWS] = {};
+#pragma unroll
+    for (int r = 0; r < ORDER_ROWS; r++)
+        mine[r] = ids[first + r < m ? first + r : m - 1];
+#pragma unroll 4
+    for (int j = lane; j < m; j += WARP) {
+        int32_t id = ids[j];
+#pragma unroll
+        for (int r = 0; r < ORDER_ROWS; r++) {
+            p[r].less += id < mine[r];
+            p[r].same += id == mine[r];
+            p[r].before += id == mine[r] && j < first + r;
+        }
+    }
+#pragma unroll
+    for (int r = 0; r < ORDER_ROWS; r++) {
+        int before = warp_count(p[r].before), same = warp_count(p[r].same);
+        int at = warp_count(p[r].less) + before;
+        if (lane == 0 && first + r < m) {
+            to.row[at] = first + r;
+            to.run[at] = before ? 0 : same;
+        }
+    }
+}
+
+enum { EMBED_THREADS = 128, EMBED_AHEAD = 8 }; /* rows on their way at once */
+
+/* dw[id] += its rows, one after another: a block for each place in the order and 512 columns. */
+__global__ void embed_grad(float *dw, size_t c, const int32_t *ids, struct rows dy,
+                           struct id_order order, bool whole)
+{
+    const int32_t *row = order.row + blockIdx.x;
+    int n = order.run[blockIdx.x];
+    size_t k = 4 * ((size_t)blockIdx.y * EMBED_THREADS + threadIdx.x);
+    if (!n || k >= c)
         return;
-    for (size_t i = first; i < m; i++)
-        if (ids[i] == id)
-            for (size_t k = threadIdx.x; k < c; k += blockDim.x)
-                dw[(size_t)id * c + k] += row_at(dy, i)[k];
+    float *to = dw + (size_t)ids[row[0]] * c;
+    float4 sum = load4(to, k, c, whole);
+#pragma unroll 1
+    for (int i = 0; i < n; i += EMBED_AHEAD) {
+        float4 y[EMBED_AHEAD];
+#pragma unroll
+        for (int a = 0; a < EMBED_AHEAD; a++)
+            if (i + a < n)
+                y[a] = load4(row_at(dy, (size_t)row[i + a]), k, c, whole);
+#pragma unroll
+        for (int a = 0; a < EMBED_AHEAD; a++)
+            if (i + a < n)
+                sum = plus4(sum, y[a]);
+    }
+    store4(to, k, c, whole, sum);
 }
 
 void cuda_embed_backward(struct backend *b, float *dw, size_t c, const int32_t *ids, size_t m,
                          struct rows dy)
 {
     struct cuda *d = cuda_of(b);
-    if (m && c)
-        LAUNCH(d, embed_grad, dim3((unsigned)m), THREADS, 0, dw, c, ids, m, dy);
+    frame f(d);
+    if (!m || !c)
+        return;
+    struct id_order order = {f.take<int32_t>(m), f.take<int32_t>(m)};
+    LAUNCH(d, order_ids, dim3((unsigned)parts(m, THREADS / WARP * ORDER_ROWS)), THREADS, 0, order,
+           ids, (int)m);
+    LAUNCH(d, embed_grad, dim3((unsigned)m, (unsigned)parts(c, 4 * EMBED_THREADS)), EMBED_THREADS,
+           0, dw, c, ids, dy, order, whole_vector(dw, c) && whole_rows(dy, c));
 }
 
 /* ---- rotary positions ---- */
