@@ -41,14 +41,29 @@ share() {
         END { printf "%s: %.1f %% of the limit (%.0f of %.0f tok/s)\n", name, 100 * n / limit, n, limit }'
 }
 
+# beside OURS THEIRS: our figure beside the peer's
+beside() {
+    awk -v line="$1" 'NR == 1 { for (i = 2; i <= NF; i++) if ($i == "tok/s" && !ours) ours = $(i - 1) }
+        NR == 2 { print; n = $(NF - 1); printf "%s: %.2fx of %s\n", line, ours / n, $1 }' <(echo "$2") <(echo "$3")
+}
+
 bench() {
-    local limits decode update
+    local limits rollout update model peers
+    model=$(mktemp -d) || exit 71
+    trap 'rm -rf "$model"' EXIT
     limits=$("$B"/tests/bench/bench_gpu cuda) || exit
     echo "$limits"
-    decode=$(awk '/^limit of decoding/ { print $4 }' <<< "$limits")
-    update=$(awk '/^limit of an update/ { print $5 }' <<< "$limits")
-    "$B"/tests/bench/bench_rollout --bf16 --rounds 1 qwen1.5b:32x8:512+512 | grep '^decode' | share decoding "$decode"
-    "$B"/tests/bench/bench_update --bf16 --rounds 3 --micro-tokens 4096 --shape qwen1.5b full:8x4096 | share update "$update"
+    rollout=$("$B"/tests/bench/bench_rollout --model "$model/qwen" --bf16 --rounds 1 qwen1.5b:32x8:512+512) || exit
+    grep '^rollout' <<< "$rollout"
+    grep '^decode' <<< "$rollout" | share decoding "$(awk '/^limit of decoding/ { print $4 }' <<< "$limits")"
+    update=$("$B"/tests/bench/bench_update --model "$model/qwen" --bf16 --rounds 3 --micro-tokens 4096 --shape qwen1.5b full:8x4096) || exit
+    share update "$(awk '/^limit of an update/ { print $5 }' <<< "$limits")" <<< "$update"
+    if python3 -c 'import torch, transformers' 2> /dev/null; then
+        peers=$(python3 tests/bench/gpu_peers.py generate) && beside rollout "$(grep '^rollout' <<< "$rollout")" "$peers"
+        peers=$(python3 tests/bench/gpu_peers.py update) && beside update "$update" "$peers"
+    else
+        echo "torch and transformers are not there: left out"
+    fi
 }
 
 case ${1:-} in

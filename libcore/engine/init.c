@@ -27,7 +27,8 @@ enum { TASK_VALUES = 4096 };
 static void part_task(void *arg, size_t task, size_t worker)
 {
     const struct init *j = arg;
-    size_t begin = task * TASK_VALUES, end = begin + TASK_VALUES < j->n ? begin + TASK_VALUES : j->n;
+    size_t begin = task * TASK_VALUES,
+           end = begin + TASK_VALUES < j->n ? begin + TASK_VALUES : j->n;
     (void)worker;
     for (size_t i = begin; i < end; i++) {
         size_t k = j->at + i; /* place in the flat vector: every weight has a number of its own */

@@ -79,8 +79,7 @@ static void mlp_back(const struct pass *p, int layer, const struct layer_rows *r
     const struct layer_params *at = &m->layout->layers[layer];
     size_t ff = (size_t)m->config->ff;
     p->b->op->swiglu(
-        p->b,
-        &(struct swiglu){.m = p->m, .f = ff, .gu = r->gu, .y = r->act, .fleeting = true});
+        p->b, &(struct swiglu){.m = p->m, .f = ff, .gu = r->gu, .y = r->act, .fleeting = true});
     linear_back(p, w->down, r->act, d->dx, d->dact, place(m, grad, at->down),
                 place(m, grad, at->down_bias));
     p->b->op->swiglu_backward(p->b, &(struct swiglu_grad){.m = p->m,

@@ -113,10 +113,9 @@ void forward_mlp(const struct pass *p, int layer, const struct layer_rows *r)
     const struct model *m = p->model;
     const struct layer_weights *w = &m->layers[layer];
     forward_gate(p, layer, r);
-    p->b->op->swiglu(p->b, &(struct swiglu){.m = p->m,
-                                            .f = (size_t)m->config->ff,
-                                            .gu = r->gu,
-                                            .y = r->act,
-                                            .fleeting = true});
+    p->b->op->swiglu(
+        p->b,
+        &(struct swiglu){
+            .m = p->m, .f = (size_t)m->config->ff, .gu = r->gu, .y = r->act, .fleeting = true});
     linear(p, w->down, r->act, r->out, w->down_bias, r->mid);
 }

@@ -246,9 +246,11 @@ int main(int argc, char **argv)
     struct opt opts[] = {
         OPT_COUNT('j', "threads", "N", &threads, 1, 1024, "threads"),
         OPT_COUNT(0, "rounds", "N", &x.rounds, 1, ROUNDS_MAX, "to take the median of"),
-        OPT_NEUTRAL('m', "model", "DIR", &x.model, "a folder for the model: made if need be, and kept"),
+        OPT_NEUTRAL('m', "model", "DIR", &x.model,
+                    "a folder for the model: made if need be, and kept"),
         OPT_SWITCH(0, "bf16", &bf16, "products in bf16"),
-        OPT_SWITCH(0, "json", &x.json, "one JSON object for each line"), OPT_END};
+        OPT_SWITCH(0, "json", &x.json, "one JSON object for each line"),
+        OPT_END};
     char **shapes_asked =
         opt_parse(argc, argv,
                   &(struct opt_spec){.operands = "[MODEL:GROUPSxSAMPLES:PROMPT+RESPONSE ...]",

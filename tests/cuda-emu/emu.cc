@@ -21,7 +21,7 @@
 void emu_fly(const void *from, size_t bytes); /* pinned.cc */
 void emu_land(void);
 void permute(unsigned *p, unsigned n); /* order.cc */
-void emu_copies_end(void); /* copies.cc */
+void emu_copies_end(void);             /* copies.cc */
 void die(const char *what);
 
 void die(const char *what)

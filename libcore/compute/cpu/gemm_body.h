@@ -25,7 +25,7 @@ INLINE size_t tile_height(size_t n_panels)
 }
 
 enum { AHEAD = 64, CACHE_LINE = 64 }; /* links; bytes */
-enum { SECOND_CACHE = 2 };              /* for __builtin_prefetch */
+enum { SECOND_CACHE = 2 };            /* for __builtin_prefetch */
 
 /* The tile at (i, j); `width` valid columns in its last panel. */
 struct tile_at {

@@ -57,8 +57,8 @@ struct key_run {
     int n, first; /* keys; position of its first one in the own run, below 0: shared */
 };
 
-__device__ __forceinline__ struct key_run key_run_of(const struct attn_args &a,
-                                                     const struct seq &q, int kv_head, int block)
+__device__ __forceinline__ struct key_run key_run_of(const struct attn_args &a, const struct seq &q,
+                                                     int kv_head, int block)
 {
     int shared = (q.n_shared + OPS_KV_BLOCK - 1) / OPS_KV_BLOCK;
     bool own = block >= shared;

@@ -104,8 +104,7 @@ template <int N> struct some {
     float v[N];
 };
 
-template <int N> __device__ __forceinline__ struct some<N> load_some(const float *p)
-{
+template <int N> __device__ __forceinline__ struct some<N> load_some(const float *p) {
     struct some<N> s;
     if (N == 4) {
         float4 v = *reinterpret_cast<const float4 *>(p);
@@ -127,7 +126,8 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
     int before = s.closes ? s.part : 0;
     size_t first = to.slot - (size_t)before * g.a.n_heads;
     float m[STRIP_PARTS];
-    struct some<N> v = {};
+    struct some<N> v = {
+    };
 #pragma unroll
     for (int i = 0; i < STRIP_PARTS - 1; i++)
         m[i] = i < before ? g.part_max[first + (size_t)i * g.a.n_heads] : -HUGE_VALF;

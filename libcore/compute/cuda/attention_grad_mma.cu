@@ -170,8 +170,7 @@ __device__ __forceinline__ void add_rows(float (&sum_k)[2 * DT][4], float (&sum_
 #pragma unroll
         for (int e = 0; e < 4; e++) {
             int key = warp * 16 + lane / 4 + 8 * (e / 2), row = r + t * 8 + 2 * (lane % 4) + e % 2;
-            float p =
-                weight_at(s[t][e], scale * LOG2E, x.lse[row] * LOG2E, key < x.seen[row]);
+            float p = weight_at(s[t][e], scale * LOG2E, x.lse[row] * LOG2E, key < x.seen[row]);
             s[t][e] = p;
             dp[t][e] = p * (dp[t][e] - x.d[row]) * scale;
         }
@@ -223,7 +222,8 @@ __global__ void __launch_bounds__(MMA_THREADS, ALL > 8 ? 1 : 2) grad_keys_mma(st
     SHARED(uint16_t, keys);
     const struct attn_args &a = g.g.a;
     int d = head_size<ALL, WHOLE>(a.kv), from = (int)blockIdx.y * DIMS_AT_ONCE;
-    uint16_t *values = keys + OPS_KV_BLOCK * tile_ld(d), *tiles = values + OPS_KV_BLOCK * tile_ld(d);
+    uint16_t *values = keys + OPS_KV_BLOCK * tile_ld(d),
+             *tiles = values + OPS_KV_BLOCK * tile_ld(d);
     /* All heads of a block of keys, then the next block: the longest are the first. */
     int heads = (int)a.kv.n_heads * g.parts, y = (int)blockIdx.x % heads;
     struct key_block b = g.g.blocks[(int)blockIdx.x / heads];
@@ -384,8 +384,8 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2)
     struct item item = items[x / heads]; /* the longest are the last */
     struct seq s = a.seqs[item.seq];
     int kv_head = (int)(x % heads) / in_parts;
-    struct head_range hs = heads_of(group, (group + in_parts - 1) / in_parts, kv_head,
-                                    (int)(x % heads) % in_parts);
+    struct head_range hs =
+        heads_of(group, (group + in_parts - 1) / in_parts, kv_head, (int)(x % heads) % in_parts);
     int rows = hs.n * item.n_rows;
     uint16_t *q = tiles + 2 * size, *dout = q + size; /* in the second block's place */
     auto place = [&](int i, size_t *at) {
@@ -514,8 +514,8 @@ static void launch(struct cuda *c, const struct mma_grad *g, const struct attn_p
     if (g->parts > 1)
         LAUNCH(c, (add_head_parts<WHOLE>), dim3(blocks, 16), ADD_THREADS, 0, *g);
     LAUNCH(c, by_rows,
-           dim3((unsigned)plan->n_items * heads * (unsigned)parts(a->group, STRIP_ROWS)), MMA_THREADS,
-           queries, *g, plan->items);
+           dim3((unsigned)plan->n_items * heads * (unsigned)parts(a->group, STRIP_ROWS)),
+           MMA_THREADS, queries, *g, plan->items);
 }
 
 void attention_grad_mma(struct cuda *c, const struct grad_args *args, const struct attn_plan *plan)
@@ -541,9 +541,9 @@ void attention_grad_mma(struct cuda *c, const struct grad_args *args, const stru
     size_t d = args->a.kv.d;
     bool aligned = rows_aligned(g.g.dq, d) && rows_aligned(g.g.dk, d) && rows_aligned(g.g.dv, d);
     if (d <= 64)
-        aligned && d == 64 ? launch<4, 4, true>(c, &g, plan) : launch<4, 4, false>(c, &g, plan);
+        aligned &&d == 64 ? launch<4, 4, true>(c, &g, plan) : launch<4, 4, false>(c, &g, plan);
     else if (d <= 128)
-        aligned && d == 128 ? launch<8, 8, true>(c, &g, plan) : launch<8, 8, false>(c, &g, plan);
+        aligned &&d == 128 ? launch<8, 8, true>(c, &g, plan) : launch<8, 8, false>(c, &g, plan);
     else
-        aligned && d == 256 ? launch<8, 16, true>(c, &g, plan) : launch<8, 16, false>(c, &g, plan);
+        aligned &&d == 256 ? launch<8, 16, true>(c, &g, plan) : launch<8, 16, false>(c, &g, plan);
 }

@@ -43,11 +43,10 @@ template <int DT> struct held {
 
 /* out += softmax(queries keys^T) values, for the 16 rows of the warp. */
 template <int DT>
-__device__ __forceinline__ void attend_block(float (&out)[2 * DT][4], struct lane_rows &r,
-                                             const struct frag_a (&fq)[held<DT>::queries],
-                                             const uint16_t *q, const uint16_t *keys,
-                                             const struct key_run &k, int ld, int depth,
-                                             float scale)
+__device__ __forceinline__ void
+attend_block(float (&out)[2 * DT][4], struct lane_rows &r,
+             const struct frag_a (&fq)[held<DT>::queries], const uint16_t *q, const uint16_t *keys,
+             const struct key_run &k, int ld, int depth, float scale)
 {
     const uint16_t *values = keys + OPS_KV_BLOCK * ld;
     float w[8][4];
@@ -104,8 +103,8 @@ __global__ void __launch_bounds__(MMA_THREADS, DT > 8 ? 1 : 2) attend_strips(str
     int rows = h.n * (s.n_seqs > 1 ? s.n_seqs : s.n_rows), depth = (d + 15) / 16;
     uint16_t *q = tiles + 2 * tile; /* behind the first block: in the second one's place */
     auto at = [&](int block) { return tiles + (block - s.first) % STAGES * 2 * tile; };
-    auto attend = [&](float (&out)[2 * DT][4], struct lane_rows &r,
-                      const struct frag_a (&fq)[QUERIES], int block) {
+    auto attend = [&](float(&out)[2 * DT][4], struct lane_rows &r,
+                      const struct frag_a(&fq)[QUERIES], int block) {
         if (warp * 16 < rows)
             attend_block<DT>(out, r, fq, q, at(block), key_run_of(a, s.q, h.kv, block), ld, depth,
                              a.scale * LOG2E);
@@ -235,8 +234,7 @@ void attention_mma(struct cuda *c, const struct attn_args *a, const struct attn_
     g.part_max = f.take<float>(n);
     g.part_sum = f.take<float>(n);
     if (plan->many.n)
-        launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many,
-                      true);
+        launch_strips(c, kernel_for(a), attention_mma_shared(a->kv.d), &g, &plan->many, true);
     if (plan->few.n)
         attention_few(c, &g, plan);
     if (plan->merges)

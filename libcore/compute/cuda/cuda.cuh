@@ -121,7 +121,7 @@ struct cuda {
     struct backend b; /* first */
     char name[160];
     int device, sms;
-    bool early; /* kernels can begin before the one before them ends */
+    bool early;          /* kernels can begin before the one before them ends */
     size_t shared_limit; /* bytes of shared memory that a block may ask for */
     cudaStream_t stream;
     struct ring ring;
@@ -379,7 +379,7 @@ struct attn_plan {
     const struct row_parts *row_parts;
     const struct sharers *sharers;
     size_t n_items, n_blocks;
-    bool merges; /* there are partial results that no strip puts together */
+    bool merges;               /* there are partial results that no strip puts together */
     size_t item_rows, longest; /* rows of an item, of a sequence; at most */
 };
 

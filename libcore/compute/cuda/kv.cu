@@ -280,7 +280,7 @@ static size_t larger(size_t a, size_t b)
 struct cutting {
     struct attn_plan *plan;
     struct row_parts *rows;
-    bool few; /* the heads of a row are */
+    bool few;          /* the heads of a row are */
     size_t cut, limit; /* blocks of a piece; parts of a row, at most */
     size_t cut_shared; /* blocks of a piece of a shared run */
     bool whole;        /* own runs of stacked rows are not cut: there are many */
@@ -348,7 +348,8 @@ static void cut_stack(struct cutting *x, size_t i, size_t n)
     int32_t shared = blocks_of(seqs[i].n_shared), before = pieces_of(shared, x->cut_shared);
     cut_run(x, strip_of(x, i, (int32_t)n, 0, 1), 0, shared, before);
     for (size_t k = i; k < i + n; k++) {
-        int32_t end = shared + blocks_of(seqs[k].n_keys), own = x->whole ? 1 : pieces_of(end - shared, x->cut);
+        int32_t end = shared + blocks_of(seqs[k].n_keys),
+                own = x->whole ? 1 : pieces_of(end - shared, x->cut);
         struct strip s = strip_of(x, k, 1, 0, 1);
         s.closes = x->few && own == 1;
         s.part = before;
@@ -383,7 +384,8 @@ static void choose_cut(const struct cuda *c, struct cutting *x)
         const struct attn_seq *s = &all->seqs[i];
         if (s->n_rows != 1)
             continue;
-        size_t of_own = parts(s->n_keys, OPS_KV_BLOCK), of_shared = parts(s->n_shared, OPS_KV_BLOCK);
+        size_t of_own = parts(s->n_keys, OPS_KV_BLOCK),
+               of_shared = parts(s->n_shared, OPS_KV_BLOCK);
         bool stacked = i > 0 && s->n_shared && s[-1].n_rows == 1 && host_seqs_share(&s[-1], s);
         singles++;
         own += of_own;

@@ -67,7 +67,8 @@ static void key_pages(struct bytes *key, const struct kv *kv, size_t layer,
 {
     key_add(key, kv->data, kv->type, kv->n_layers, kv->n_pages, kv->n_heads, kv->d, layer);
     key_add(key, plan->memory, plan->n_heads, plan->n_kv_heads, plan->n_rows, plan->s.n,
-            plan->longest, plan->n_items, plan->many.grid, plan->few.grid, plan->merges, plan->covered);
+            plan->longest, plan->n_items, plan->many.grid, plan->few.grid, plan->merges,
+            plan->covered);
 }
 
 struct embedding {
