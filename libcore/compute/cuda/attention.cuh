@@ -4,6 +4,8 @@
 
 #include "compute/cuda/device.cuh"
 
+#define LOG2E 1.4426950408889634f
+
 enum {
     EXACT_ROWS = 32,    /* stacked rows (row, head of the group) of a tile of chains */
     STRIP_ROWS = 64,    /* of a tile of tensor cores */
@@ -68,5 +70,13 @@ __device__ __forceinline__ struct key_run key_run_of(const struct attn_args &a, 
     return {kv_place(&a.kv, a.layer, page, (size_t)kv_head),
             left < OPS_KV_BLOCK ? left : (int)OPS_KV_BLOCK, own ? at * OPS_KV_BLOCK : -1};
 }
+
+/* How much of the work of a block of threads is held: blocks of keys and values in shared memory, the second of which is fetched
+ * meanwhile, and the queries' sixteens in registers.  Large heads leave room for one block, and their
+ * queries stay in shared memory. */
+template <int DT> struct held {
+    static const int blocks = DT > 8 ? 1 : 2;
+    static const int queries = DT > 8 ? 1 : DT;
+};
 
 #endif

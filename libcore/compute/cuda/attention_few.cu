@@ -104,8 +104,9 @@ template <int N> struct some {
     float v[N];
 };
 
-template <int N> __device__ __forceinline__ struct some<N> load_some(const float *p) {
-    struct some<N> s;
+template <int N> __device__ __forceinline__ some<N> load_some(const float *p)
+{
+    some<N> s;
     if (N == 4) {
         float4 v = *reinterpret_cast<const float4 *>(p);
         s.v[0] = v.x, s.v[N / 4] = v.y, s.v[N / 2] = v.z, s.v[N - 1] = v.w;
@@ -126,8 +127,7 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
     int before = s.closes ? s.part : 0;
     size_t first = to.slot - (size_t)before * g.a.n_heads;
     float m[STRIP_PARTS];
-    struct some<N> v = {
-    };
+    some<N> v = {};
 #pragma unroll
     for (int i = 0; i < STRIP_PARTS - 1; i++)
         m[i] = i < before ? g.part_max[first + (size_t)i * g.a.n_heads] : -HUGE_VALF;
@@ -141,7 +141,7 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
 #pragma unroll
     for (int w = 0; w < WARPS; w++) {
         float scale = exp2_fast(x.max[w * 16 + row] - max);
-        struct some<N> o = load_some<N>(x.out + (w * 16 + row) * x.ld + at);
+        some<N> o = load_some<N>(x.out + (w * 16 + row) * x.ld + at);
         sum = fmaf(x.sum[w * 16 + row], scale, sum);
 #pragma unroll
         for (int e = 0; e < N; e++)
@@ -151,7 +151,7 @@ __device__ __forceinline__ void put_together(const struct shares &x, const struc
     for (int i = 0; i < STRIP_PARTS - 1; i++)
         if (i < before) {
             size_t slot = first + (size_t)i * g.a.n_heads;
-            struct some<N> o = load_some<N>(g.part_out + slot * g.a.kv.d + at);
+            some<N> o = load_some<N>(g.part_out + slot * g.a.kv.d + at);
             float scale = exp2_fast(m[i] - max);
             sum = fmaf(g.part_sum[slot], scale, sum);
 #pragma unroll

@@ -9,8 +9,6 @@
 #include "compute/cuda/attention_grad.cuh"
 #include "compute/cuda/mma.cuh"
 
-#define LOG2E 1.4426950408889634f
-
 enum { TILE = 32 /* stacked rows of the first pass */, DIMS_AT_ONCE = 128 };
 enum { BLOCKS_WANTED = 8 /* of the first pass, for a processor */ };
 
@@ -302,12 +300,6 @@ template <bool FOUR> __global__ void add_head_parts(struct mma_grad g)
 }
 
 /* ---- dq ---- */
-
-/* As in attention_mma.cu: what is held in shared memory and in registers. */
-template <int DT> struct held {
-    static const int blocks = DT > 8 ? 1 : 2;
-    static const int queries = DT > 8 ? 1 : DT;
-};
 
 static size_t queries_bytes(size_t d)
 {

@@ -3,9 +3,10 @@
  *
  * A block is a strip: up to 64 stacked rows (row, query head of the group), 16 for each of 4 warps,
  * against some key blocks of one list. Queries, scores and weights stay in registers; keys and values
- * are fetched one block ahead. Head size 128: 68 KiB of shared memory and 234 registers a
- * thread, so two blocks stand on a processor. What was cut into several strips is put together by a
- * second kernel, in order of the key blocks. */
+ * are fetched one block ahead. Head size 128: 68 KiB of shared memory and 209 registers a
+ * thread, so two blocks stand on a processor.  What was cut into several strips is put together, in
+ * order of the key blocks, by the strip that has a row's own keys (attention_few.cu) or, if these were
+ * cut too, by a second kernel. */
 #include "compute/cuda/attention_mma.cuh"
 
 template <int DT, bool WHOLE>
@@ -32,14 +33,6 @@ __device__ __forceinline__ void store_rows(const struct mma_args &g, const struc
             store_sums(g, to, r.max[k], r.sum[k]);
     }
 }
-
-/* How much is held: blocks of keys and values in shared memory, the second of which is fetched
- * meanwhile, and the queries' sixteens in registers.  Large heads leave room for one block, and their
- * queries stay in shared memory. */
-template <int DT> struct held {
-    static const int blocks = DT > 8 ? 1 : 2;
-    static const int queries = DT > 8 ? 1 : DT;
-};
 
 /* out += softmax(queries keys^T) values, for the 16 rows of the warp. */
 template <int DT>

@@ -19,8 +19,6 @@ struct mma_args {
     size_t shadow_ld;
 };
 
-#define LOG2E 1.4426950408889634f
-
 /* As in attention.cuh, of entry e of a strip. */
 __device__ __forceinline__ struct entry entry_of(const struct seq *seqs, const struct strip &s,
                                                  int e)
@@ -31,8 +29,7 @@ __device__ __forceinline__ struct entry entry_of(const struct seq *seqs, const s
 }
 
 /* The stacked rows that a lane has: row lane / 4 of its warp's sixteen, which begin at `from`, and the
- * one 8 below.  `ahead`: keys
- * before its own position, in the own run; -1: there is no such row. */
+ * one 8 below.  ahead: keys before its own position, in the own run; -1: there is no such row. */
 struct lane_rows {
     int ahead[2];
     float max[2], sum[2];
