@@ -82,6 +82,7 @@ static inline void case_sample(struct run *r, const size_t *s)
 static const struct op_case sample_cases[] = {
     {"sampling, one id", case_sample, {1, 55, 3, 0}, 0},
     {"sampling, more rows than blocks", case_sample, {600, 300, 5, 0}, 0},
+    {"sampling, more rows than at once", case_sample, {70, 600, 5, 0}, 0},
     {"sampling", case_sample, {5000, 55, 8, 0}, 0},
     {"sampling, nearly flat", case_sample, {5000, 55, 1, 0}, 0},
     {"sampling, ties", case_sample, {4097, 55, 4, 2}, 0},

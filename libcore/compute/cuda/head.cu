@@ -62,7 +62,7 @@ __global__ void reduce_blocks(const float *logits, size_t row_floats, size_t row
     size_t at = i % in_slab * OPS_VOCAB_BLOCK;
     size_t count = row >= rows ? 0 : n - at < OPS_VOCAB_BLOCK ? n - at : (size_t)OPS_VOCAB_BLOCK;
     const float *z = logits + (row < rows ? row : 0) * row_floats + at;
-    struct vocab_part p = vocab_block(z, (int)count, (int)threadIdx.x % LANES, dot);
+    struct vocab_part p = vocab_block(z, (int)count, (int)threadIdx.x % LANES, 1, dot);
     if (threadIdx.x % LANES == 0 && row < rows)
         to[row * blocks + first_block + i % in_slab] = p;
 }
