@@ -1,4 +1,4 @@
-/* vocab.cuh - log-sum-exp over a vocabulary: blocks in f32, merged in double. */
+/* vocab.cuh - log-sum-exp over a vocabulary: its blocks, in f32. */
 #ifndef COMPUTE_CUDA_VOCAB_CUH
 #define COMPUTE_CUDA_VOCAB_CUH
 
@@ -55,22 +55,6 @@ __device__ __forceinline__ struct vocab_part vocab_block(const float *z, int n, 
     p.sum = lanes_sum(sum);
     p.dot = lanes_sum(dots);
     return p;
-}
-
-/* As cpu_merge_parts(). */
-__device__ __forceinline__ double vocab_merge(const struct vocab_part *parts, int n, double *mean)
-{
-    double max = -HUGE_VAL, sum = 0, dot = 0;
-    for (int i = 0; i < n; i++)
-        max = (double)parts[i].max > max ? (double)parts[i].max : max;
-    for (int i = 0; i < n; i++) {
-        double top = (double)parts[i].max, scale = exact_exp(top - max);
-        sum += (double)parts[i].sum * scale;
-        dot += ((double)parts[i].dot + top * (double)parts[i].sum) * scale;
-    }
-    if (mean)
-        *mean = dot / sum;
-    return max + exact_log(sum);
 }
 
 #endif
