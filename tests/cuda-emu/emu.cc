@@ -21,7 +21,7 @@
 void emu_fly(const void *from, size_t bytes); /* pinned.cc */
 void emu_land(void);
 void permute(unsigned *p, unsigned n); /* order.cc */
-void emu_copies_end(void); /* copies.cc */
+void emu_copies_end(void);             /* copies.cc */
 void die(const char *what);
 
 void die(const char *what)
@@ -675,6 +675,18 @@ int __syncthreads_or(int v)
 void __syncwarp(unsigned)
 {
     emu_exchange("", 1);
+}
+
+unsigned __ballot_sync(unsigned, int v)
+{
+    const unsigned char *all = emu_exchange(&v, sizeof v);
+    unsigned out = 0;
+    for (unsigned i = 0; i < 32; i++) {
+        int of_lane;
+        memcpy(&of_lane, all + i * EMU_SLOT, sizeof of_lane);
+        out |= (unsigned)(of_lane != 0) << i;
+    }
+    return out;
 }
 
 const unsigned char *emu_exchange(const void *mine, size_t bytes)

@@ -195,42 +195,105 @@ __device__ __forceinline__ float value_of(uint32_t key)
     return bits_float(key & 0x80000000u ? key & 0x7fffffffu : ~key);
 }
 
-/* The k-th largest of n values, bit by bit. */
-__device__ __forceinline__ float kth_largest(struct work *w, const float *z, int n, int k)
+/* each(i, z[i]) for i = at, at + step, ... below n: several are read before the first is used. */
+template <typename Each>
+__device__ __forceinline__ void each_of(const float *z, int at, int n, int step, Each each)
 {
-    uint32_t key = 0;
-    for (int bit = 31; bit >= 0; bit--) {
-        uint32_t tried = key | 1u << bit;
-        int mine = 0;
-        for (int i = (int)threadIdx.x; i < n; i += THREADS)
-            mine += ordered(z[i]) >= tried;
-        if (count_all(w, mine) >= k)
-            key = tried;
+    enum { AHEAD = 8 };
+#pragma unroll 1
+    for (; at < n; at += AHEAD * step) {
+        float v[AHEAD];
+#pragma unroll
+        for (int k = 0; k < AHEAD; k++)
+            v[k] = at + k * step < n ? z[at + k * step] : 0;
+#pragma unroll
+        for (int k = 0; k < AHEAD; k++)
+            if (at + k * step < n)
+                each(at + k * step, v[k]);
+    }
+}
+
+/* How many values have each digit, in the memory of candidates. */
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, DIGITS_EACH = DIGITS / THREADS };
+
+/* The digit of the k-th largest of those counted; *k: its rank among those with this digit. */
+__device__ __forceinline__ uint32_t digit_of(struct work *w, const int *counted, int *k)
+{
+    int t = (int)threadIdx.x, first = t * DIGITS_EACH, mine = 0, above = 0;
+    for (int d = first; d < first + DIGITS_EACH; d++)
+        mine += counted[d];
+    w->counts[t] = mine;
+    __syncthreads();
+    for (int i = t + 1; i < THREADS; i++)
+        above += w->counts[i];
+    if (above < *k && *k <= above + mine) { /* of one thread */
+        int d = first + DIGITS_EACH - 1;
+        for (; above + counted[d] < *k; d--)
+            above += counted[d];
+        w->ids[0] = d;
+        w->ids[1] = *k - above;
+    }
+    __syncthreads();
+    *k = w->ids[1];
+    return (uint32_t)w->ids[0];
+}
+
+/* The k-th largest of the values that all(f) calls f with, digit by digit. */
+template <typename All> __device__ __forceinline__ float kth_largest(struct work *w, int k, All all)
+{
+    int *counted = reinterpret_cast<int *>(w->few);
+    uint32_t key = 0, known = 0; /* bits of the key */
+#pragma unroll 1
+    for (int bits = 32; bits > 0; bits -= DIGIT_BITS) {
+        int shift = bits > DIGIT_BITS ? bits - DIGIT_BITS : 0;
+        for (int d = (int)threadIdx.x; d < DIGITS; d += THREADS)
+            counted[d] = 0;
+        __syncthreads();
+        all([=](float z) {
+            uint32_t of = ordered(z);
+            if (((of ^ key) & known) == 0)
+                atomicAdd(&counted[(of & ~known) >> shift], 1);
+        });
+        __syncthreads();
+        key |= digit_of(w, counted, &k) << shift;
+        known = ~0u << shift;
+        __syncthreads();
     }
     return value_of(key);
 }
 
-/* Candidates from `least` on into `to`, in rising order of ids; each thread has one stretch. */
-__device__ __forceinline__ int collect(struct work *w, const float *z, int n, float least,
+/* Those that keep(i, z[i]) says into `few` if they fit, else `many`, in rising order of ids; each warp has
+ * one stretch. */
+template <typename Keep>
+__device__ __forceinline__ int collect(struct work *w, const float *z, int n, Keep keep,
                                        struct candidate *few, struct candidate *many,
                                        struct candidate **to)
 {
-    int t = (int)threadIdx.x, each = (n + THREADS - 1) / THREADS;
-    int from = t * each < n ? t * each : n, end = from + each < n ? from + each : n, mine = 0;
-    for (int i = from; i < end; i++)
-        mine += z[i] >= least;
-    w->counts[t] = mine;
+    int lane = (int)threadIdx.x % WARP, warp = (int)threadIdx.x / WARP;
+    int each = (n + THREADS - 1) / THREADS * WARP, from = warp * each;
+    int end = from + each < n ? from + each : n, mine = 0, at = 0, all = 0;
+    each_of(z, from + lane, end, WARP, [&](int i, float v) { mine += keep(i, v); });
+    for (int h = WARP / 2; h; h /= 2)
+        mine += __shfl_xor_sync(0xffffffffu, mine, h);
     __syncthreads();
-    int at = 0, all = 0;
-    for (int i = 0; i < THREADS; i++) {
-        at += i < t ? w->counts[i] : 0;
-        all += w->counts[i];
+    if (lane == 0)
+        w->warp_counts[warp] = mine;
+    __syncthreads();
+    for (int i = 0; i < THREADS / WARP; i++) {
+        at += i < warp ? w->warp_counts[i] : 0;
+        all += w->warp_counts[i];
     }
-    __syncthreads();
     *to = all <= SHARED_CANDIDATES ? few : many;
-    for (int i = from; i < end; i++)
-        if (z[i] >= least)
-            (*to)[at++] = {z[i], i};
+    if (mine) /* of all lanes alike */
+#pragma unroll 4
+        for (int i = from + lane; i - lane < end; i += WARP) {
+            float v = i < end ? z[i] : 0;
+            bool kept = i < end && keep(i, v);
+            unsigned votes = __ballot_sync(0xffffffffu, kept);
+            if (kept)
+                (*to)[at + __popc(votes & ((1u << lane) - 1))] = {v, i};
+            at += __popc(votes);
+        }
     __syncthreads();
     return all;
 }
@@ -264,20 +327,16 @@ __device__ __forceinline__ double weight_of(const struct total &all, float z)
 __device__ __forceinline__ const float *heated(const struct draw &o, const float *logits, int n,
                                                const int32_t *seen, float *z)
 {
-    bool penalty = penalized(o), heat = heat_of(o) != 1;
-    if (!penalty && !heat)
+    float heat = heat_of(o);
+    if (!penalized(o) && heat == 1)
         return logits;
-    for (int i = (int)threadIdx.x; i < n; i += THREADS)
-        z[i] = logits[i];
+    each_of(logits, (int)threadIdx.x, n, THREADS, [=](int i, float v) { z[i] = v / heat; });
     __syncthreads();
-    for (int i = (int)threadIdx.x; penalty && i < o.n_seen; i += THREADS) {
+    for (int i = (int)threadIdx.x; penalized(o) && i < o.n_seen; i += THREADS) {
         int id = seen[o.seen + i]; /* equal ids write equal values */
         if (id >= 0 && id < n)
-            z[id] = logits[id] < 0 ? logits[id] * o.penalty : logits[id] / o.penalty;
+            z[id] = (logits[id] < 0 ? logits[id] * o.penalty : logits[id] / o.penalty) / heat;
     }
-    __syncthreads();
-    for (int i = (int)threadIdx.x; heat && i < n; i += THREADS)
-        z[i] /= o.temperature;
     __syncthreads();
     return z;
 }
@@ -313,12 +372,28 @@ __device__ __forceinline__ struct total sum_parts(struct work *w, const struct v
     return {max, add_all(w, blocks, [=](int i) { return part_weight(parts[i], max); })};
 }
 
+/* No survivor of top-k is below this: it is the k-th largest of blocks' maxima, if there are as many, else of
+ * all. */
+__device__ __forceinline__ float top_k_bound(struct work *w, int k, const struct vocab_part *parts,
+                                             const float *z, int n)
+{
+    int blocks = (int)vocab_blocks((size_t)n), t = (int)threadIdx.x;
+    return kth_largest(w, k, [=](auto count) {
+        if (k > blocks)
+            each_of(z, t, n, THREADS, [=](int, float v) { count(v); });
+        else
+            for (int i = t; i < blocks; i += THREADS)
+                count(parts[i].max);
+    });
+}
+
 /* No survivor of steps 3 to 5 is below this. */
 __device__ __forceinline__ float least_of(struct work *w, const struct draw &o,
-                                          const struct total &all, const float *z, int n)
+                                          const struct total &all, const struct vocab_part *parts,
+                                          const float *z, int n)
 {
     if (o.top_k > 0 && o.top_k < n)
-        return kth_largest(w, z, n, o.top_k);
+        return top_k_bound(w, o.top_k, parts, z, n);
     if (o.top_p < 1 && o.top_p > 0) {
         double tail = (1 - o.top_p) * all.sum / (double)n;
         if (tail > 1e-30)
@@ -329,11 +404,18 @@ __device__ __forceinline__ float least_of(struct work *w, const struct draw &o,
     return -HUGE_VALF;
 }
 
-/* How many of n candidates in falling order are left by top-p and min-p; they are those of top-k. */
+/* How many of n candidates in falling order are left by top-k, top-p and min-p. */
 __device__ __forceinline__ int cut(struct work *w, const struct draw &o, const struct total &all,
                                    const struct candidate *c, int n)
 {
     auto weight = [&](int i) { return weight_of(all, c[i].z); };
+    if (o.top_k > 0 && o.top_k < n) {
+        float least = c[o.top_k - 1].z;
+        int last = 0;
+        for (int i = o.top_k - 1 + (int)threadIdx.x; i < n; i += THREADS)
+            last = c[i].z < least ? last : i;
+        n = last_of_all(w, last) + 1;
+    }
     if (o.top_p < 1) {
         double wanted = o.top_p * (o.top_k > 0 ? add_all(w, n, weight) : all.sum), sum = 0;
         int below = add_until(w, &sum, n, weight, [=](double s) { return !(s < wanted); });
@@ -351,29 +433,23 @@ __device__ __forceinline__ int cut(struct work *w, const struct draw &o, const s
 
 /* Steps 3 to 5: survivors into `many`, in rising order of ids; returns how many. */
 __device__ __forceinline__ int filter(struct work *w, const struct draw &o, const struct total &all,
-                                      const float *z, int n, struct candidate *many)
+                                      const struct vocab_part *parts, const float *z, int n,
+                                      struct candidate *many)
 {
-    float least = least_of(w, o, all, z, n);
+    float least = least_of(w, o, all, parts, z, n);
     struct candidate *c;
-    int found = collect(w, z, n, least, w->few, many, &c);
+    int found = collect(
+        w, z, n, [=](int, float v) { return v >= least; }, w->few, many, &c);
     sort(c, found);
-    int kept = cut(w, o, all, c, found);
     /* The last survivor decides: who stands before it, or is it, survives. */
-    struct candidate last = c[kept - 1];
-    int t = (int)threadIdx.x, each = (n + THREADS - 1) / THREADS;
-    int from = t * each < n ? t * each : n, end = from + each < n ? from + each : n, mine = 0;
-    for (int i = from; i < end; i++)
-        mine += !before(last, {z[i], i});
-    w->counts[t] = mine;
-    __syncthreads();
-    int at = 0;
-    for (int i = 0; i < t; i++)
-        at += w->counts[i];
-    for (int i = from; i < end; i++)
-        if (!before(last, {z[i], i}))
-            many[at++] = {z[i], i};
-    __syncthreads();
-    return kept;
+    struct candidate last = c[cut(w, o, all, c, found) - 1];
+    __syncthreads(); /* before `many` is written again */
+    return collect(
+        w, z, n,
+        [=](int i, float v) {
+            return !before(last, {v, i});
+        },
+        many, many, &c);
 }
 
 __device__ __forceinline__ int draw_kept(struct work *w, const struct total &all,
@@ -559,7 +635,7 @@ __device__ __forceinline__ void one_row(const struct job &j, struct work *w, siz
             fill_parts(parts, z, n);
         all = sum_parts(w, parts, blocks);
         if (filtered(o)) {
-            n_kept = filter(w, o, all, z, n, many);
+            n_kept = filter(w, o, all, parts, z, n, many);
             kept = many;
             chosen = draw_kept(w, all, kept, n_kept, o.u);
         } else {
