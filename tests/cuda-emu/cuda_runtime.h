@@ -175,6 +175,20 @@ template <typename T> T __shfl_sync(unsigned, T v, int lane)
     return emu_from_lane(v, lane);
 }
 
+unsigned __ballot_sync(unsigned mask, int v);
+inline int __popc(unsigned v)
+{
+    return __builtin_popcount(v);
+}
+
+/* Of integers only: sums of floats would depend on the order. A thread keeps its turn between barriers. */
+inline int atomicAdd(int *p, int v)
+{
+    int was = *p;
+    *p += v;
+    return was;
+}
+
 /* 16, 8 or 4 bytes into shared memory, zeros unless `there`; see mma.cuh. */
 void emu_copy_async(void *to, const void *from, int bytes, bool there);
 void emu_copies_commit(void);

@@ -677,6 +677,18 @@ void __syncwarp(unsigned)
     emu_exchange("", 1);
 }
 
+unsigned __ballot_sync(unsigned, int v)
+{
+    const unsigned char *all = emu_exchange(&v, sizeof v);
+    unsigned out = 0;
+    for (unsigned i = 0; i < 32; i++) {
+        int of_lane;
+        memcpy(&of_lane, all + i * EMU_SLOT, sizeof of_lane);
+        out |= (unsigned)(of_lane != 0) << i;
+    }
+    return out;
+}
+
 const unsigned char *emu_exchange(const void *mine, size_t bytes)
 {
     if (bytes > EMU_SLOT)

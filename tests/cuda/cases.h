@@ -43,13 +43,20 @@ static inline void case_decode(struct run *r, const size_t *s)
  * shape: vocabulary, rows, logits' largest size, their steps in one (0: no ties) */
 static inline void case_sample(struct run *r, const size_t *s)
 {
-    static const struct sample_row settings[] = {
-        {1, 1, 0, 1, 0, 0, 0, NULL, 0},           {0.7, 1, 0, 1.2, 0, 0, 0, NULL, 0},
-        {1, 0.9, 0, 1, 0, 0, 0, NULL, 0},         {1, 1, 0.02, 1, 0, 0, 0, NULL, 0},
-        {1, 1, 0, 1, 30, 0, 0, NULL, 0},          {0.8, 0.95, 0.01, 1.1, 700, 0, 0, NULL, 0},
-        {1.3, 0.9999, 0, 1, 0, 0, 0, NULL, 0},    {1, 0.5, 0.3, 1, 5, 0, 0, NULL, 0},
-        {0, 1, 0, 1.3, 0, 0, 0, NULL, 0},         {1, 0, 0, 1, 0, 0, 0, NULL, 0},
-        {1, 0.99999, 0.9, 1, 2600, 0, 0, NULL, 0}};
+    static const struct sample_row settings[] = {{1, 1, 0, 1, 0, 0, 0, NULL, 0},
+                                                 {0.7, 1, 0, 1, 0, 0, 0, NULL, 0},
+                                                 {0, 1, 0, 1, 0, 0, 0, NULL, 0},
+                                                 {1.7, 1, 0, 1, 0, 0, 0, NULL, 0},
+                                                 {0.7, 1, 0, 1.2, 0, 0, 0, NULL, 0},
+                                                 {1, 0.9, 0, 1, 0, 0, 0, NULL, 0},
+                                                 {1, 1, 0.02, 1, 0, 0, 0, NULL, 0},
+                                                 {1, 1, 0, 1, 30, 0, 0, NULL, 0},
+                                                 {0.8, 0.95, 0.01, 1.1, 700, 0, 0, NULL, 0},
+                                                 {1.3, 0.9999, 0, 1, 0, 0, 0, NULL, 0},
+                                                 {1, 0.5, 0.3, 1, 5, 0, 0, NULL, 0},
+                                                 {0, 1, 0, 1.3, 0, 0, 0, NULL, 0},
+                                                 {1, 0, 0, 1, 0, 0, 0, NULL, 0},
+                                                 {1, 0.99999, 0.9, 1, 2600, 0, 0, NULL, 0}};
     static const double us[] = {0, 1e-12, 0.3, 0.77, 0.99999999999999989};
     static const int32_t seen[] = {3, 0, 3, 1, 17};
     enum { SETTINGS = sizeof settings / sizeof *settings, US = sizeof us / sizeof *us };
@@ -80,14 +87,15 @@ static inline void case_sample(struct run *r, const size_t *s)
 
 /* Apart from the others, since u just below 1 may draw another id where sums are rounded elsewise. */
 static const struct op_case sample_cases[] = {
-    {"sampling, one id", case_sample, {1, 55, 3, 0}, 0},
+    {"sampling, one id", case_sample, {1, 70, 3, 0}, 0},
     {"sampling, more rows than blocks", case_sample, {600, 300, 5, 0}, 0},
-    {"sampling", case_sample, {5000, 55, 8, 0}, 0},
-    {"sampling, nearly flat", case_sample, {5000, 55, 1, 0}, 0},
-    {"sampling, ties", case_sample, {4097, 55, 4, 2}, 0},
-    {"sampling, all equal", case_sample, {3000, 55, 0, 1}, 0},
-    {"sampling, far apart", case_sample, {2048, 55, 300, 0}, 0},
-    {"sampling, many ids", case_sample, {151936, 7, 12, 0}, 0},
+    {"sampling, more rows than at once", case_sample, {70, 600, 5, 0}, 0},
+    {"sampling", case_sample, {5000, 70, 8, 0}, 0},
+    {"sampling, nearly flat", case_sample, {5000, 70, 1, 0}, 0},
+    {"sampling, ties", case_sample, {4097, 70, 4, 2}, 0},
+    {"sampling, all equal", case_sample, {3000, 70, 0, 1}, 0},
+    {"sampling, far apart", case_sample, {2048, 70, 300, 0}, 0},
+    {"sampling, many ids", case_sample, {151936, 10, 12, 0}, 0},
 };
 
 enum { N_SAMPLE_CASES = sizeof sample_cases / sizeof *sample_cases };

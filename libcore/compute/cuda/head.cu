@@ -53,29 +53,79 @@ size_t head_scratch(const struct op_limits *l)
 
 /* ---- forward ---- */
 
-/* One block of ids of one row for each half warp. */
-__global__ void reduce_blocks(const float *logits, size_t row_floats, size_t rows, size_t n,
-                              size_t first_block, size_t blocks, struct vocab_part *to, bool dot)
+/* One block of ids of row blockIdx.y for each half warp; n ids from block first_block on. */
+__global__ void __launch_bounds__(THREADS)
+    reduce_blocks(const float *logits, size_t row_floats, size_t n, size_t first_block,
+                  size_t blocks, struct vocab_part *to, bool dot)
 {
-    size_t in_slab = vocab_blocks(n);
-    size_t i = ((size_t)blockIdx.x * blockDim.x + threadIdx.x) / LANES, row = i / in_slab;
-    size_t at = i % in_slab * OPS_VOCAB_BLOCK;
-    size_t count = row >= rows ? 0 : n - at < OPS_VOCAB_BLOCK ? n - at : (size_t)OPS_VOCAB_BLOCK;
-    const float *z = logits + (row < rows ? row : 0) * row_floats + at;
-    struct vocab_part p = vocab_block(z, (int)count, (int)threadIdx.x % LANES, dot);
-    if (threadIdx.x % LANES == 0 && row < rows)
-        to[row * blocks + first_block + i % in_slab] = p;
+    size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) / LANES, at = i * OPS_VOCAB_BLOCK;
+    size_t count = at >= n ? 0 : n - at < OPS_VOCAB_BLOCK ? n - at : (size_t)OPS_VOCAB_BLOCK;
+    const float *z = logits + blockIdx.y * row_floats + (count ? at : 0);
+    struct vocab_part p = vocab_block(z, (int)count, (int)threadIdx.x % LANES, 1, dot);
+    if (threadIdx.x % LANES == 0 && count)
+        to[blockIdx.y * blocks + first_block + i] = p;
 }
 
-__global__ void merge_rows(const struct vocab_part *parts, size_t blocks, size_t rows,
-                           struct head_row *to)
+enum { MERGE_THREADS = 128, MERGE_TERMS = 512 };
+
+struct merged {
+    double sums[MERGE_TERMS], dots[MERGE_TERMS], dot;
+    float tops[MERGE_THREADS / WARP];
+};
+
+__device__ __forceinline__ double block_top(struct merged *w, const struct vocab_part *parts,
+                                            int blocks)
 {
-    size_t row = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (row >= rows)
-        return;
-    double mean;
-    to[row].lse = vocab_merge(parts + row * blocks, (int)blocks, &mean);
-    to[row].entropy = to[row].lse - mean;
+    float top = -HUGE_VALF;
+    for (int i = (int)threadIdx.x; i < blocks; i += MERGE_THREADS)
+        top = fmaxf(top, parts[i].max);
+    for (int h = WARP / 2; h; h /= 2)
+        top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, h));
+    if (threadIdx.x % WARP == 0)
+        w->tops[threadIdx.x / WARP] = top;
+    __syncthreads();
+    for (float other : w->tops)
+        top = fmaxf(top, other);
+    return (double)top;
+}
+
+__device__ __forceinline__ double add_terms(double sum, const double *terms, int n)
+{
+#pragma unroll 8
+    for (int i = 0; i < n; i++)
+        sum += terms[i];
+    return sum;
+}
+
+/* As cpu_merge_parts(), a row for each block: all of its threads compute what one thread adds, in
+ * order, and another for the mean. */
+__global__ void __launch_bounds__(MERGE_THREADS)
+    merge_rows(const struct vocab_part *parts, int blocks, struct head_row *to)
+{
+    SHARED(struct merged, w);
+    parts += (size_t)blockIdx.x * (size_t)blocks;
+    double max = block_top(w, parts, blocks), total = 0;
+#pragma unroll 1
+    for (int first = 0; first < blocks; first += MERGE_TERMS) {
+        int n = blocks - first < MERGE_TERMS ? blocks - first : (int)MERGE_TERMS;
+        for (int i = (int)threadIdx.x; i < n; i += MERGE_THREADS) {
+            struct vocab_part p = parts[first + i];
+            double top = (double)p.max, scale = exact_exp(top - max);
+            w->sums[i] = (double)p.sum * scale;
+            w->dots[i] = ((double)p.dot + top * (double)p.sum) * scale;
+        }
+        __syncthreads();
+        if (threadIdx.x % WARP == 0 && threadIdx.x < 2 * WARP)
+            total = add_terms(total, threadIdx.x ? w->dots : w->sums, n);
+        __syncthreads();
+    }
+    if (threadIdx.x == WARP)
+        w->dot = total;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        double lse = max + exact_log(total);
+        to[blockIdx.x] = {lse, lse - w->dot / total};
+    }
 }
 
 /* value[t] = the logit of target t if its id is in the slab. */
@@ -141,8 +191,9 @@ static void forward_slab(struct pass *p, const struct head *a, size_t first, siz
     struct rows x = {a->x.p + m * a->x.stride, a->x.stride};
     size_t blocks = vocab_blocks(a->w->n);
     cuda_linear_part(p->c, a->w, first, n, p->rows, x, {p->logits, p->slab});
-    LAUNCH(p->c, reduce_blocks, grid_for(p->rows * vocab_blocks(n) * LANES), THREADS, 0, p->logits,
-           p->slab, p->rows, n, first / OPS_VOCAB_BLOCK, blocks, vocab, a->entropy);
+    dim3 grid((unsigned)parts(vocab_blocks(n), THREADS / LANES), (unsigned)p->rows);
+    LAUNCH(p->c, reduce_blocks, grid, THREADS, 0, p->logits, p->slab, n, first / OPS_VOCAB_BLOCK,
+           blocks, vocab, a->entropy);
     bool whole = end - t <= TARGETS; /* then they are there, and stay, for all slabs */
     for (size_t part; t < end; t += part) {
         part = whole ? end - t : send_targets(p, a->targets, NULL, t, end, m);
@@ -175,7 +226,8 @@ void cuda_head(struct backend *b, const struct head *a)
             size_t n = a->w->n - first < p.slab ? a->w->n - first : p.slab;
             forward_slab(&p, a, first, n, m, t, end, vocab);
         }
-        LAUNCH(c, merge_rows, grid_for(p.rows), THREADS, 0, vocab, blocks, p.rows, rows);
+        LAUNCH(c, merge_rows, dim3((unsigned)p.rows), MERGE_THREADS, sizeof(struct merged), vocab,
+               (int)blocks, rows);
         if (whole)
             cuda_download(b, a->logp + t, p.values, (end - t) * sizeof(float));
         struct head_row *out = a->rows + m;

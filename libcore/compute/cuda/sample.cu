@@ -1,17 +1,20 @@
 /* sample.cu - drawing tokens.
  *
  * The rules and the arithmetic are those of cpu/sample.c, so that the same u gives the same token.
- * A block works on one row at a time, all of its memory is there beforehand. Sums are those of the
- * CPU to the last bit, so their additions are one thread's; what they add is computed by all. */
+ * The logits are read once, by all of the device: what blocks of ids add up to. Plain rows are drawn
+ * from that. The others, which change or sort logits, are a block's each, one at a time, whose
+ * memory is there beforehand. Sums are those of the CPU to the last bit, so their additions are
+ * one thread's; what they add is computed by all. */
 #include "compute/cuda/vocab.cuh"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* SLOTS: rows at once, about one for every multiprocessor of a large GPU; with 152k ids each takes
- * 1.8 MB of scratch. */
-enum { THREADS = 256, SLOTS = 128, SHARED_CANDIDATES = 2048, TERMS = 512, SEEN = 1 << 16 };
+/* ROWS: of one launch.  SLOTS: rows at once that need memory, about one for every multiprocessor of a large
+ * GPU; with 152k ids each takes 1.8 MB of scratch. */
+enum { THREADS = 256, ROWS = 512, SLOTS = 128, SHARED_CANDIDATES = 2048, TERMS = 512 };
+enum { SEEN = 1 << 16 };
 
 struct candidate {
     float z;
@@ -25,6 +28,34 @@ struct draw {
     int32_t top_k, limit, seen, n_seen;
 };
 
+static __host__ __device__ __forceinline__ bool penalized(const struct draw &o)
+{
+    return o.penalty != 1 && o.n_seen > 0;
+}
+
+static __host__ __device__ __forceinline__ bool filtered(const struct draw &o)
+{
+    return o.temperature > 0 && (o.top_k > 0 || o.top_p < 1 || o.min_p > 0);
+}
+
+/* Rows whose logits are changed in memory: the others' are divided as they are read (divided()). */
+static __host__ __device__ __forceinline__ bool rewritten(const struct draw &o)
+{
+    bool usual = o.temperature > 1e-6f && o.temperature < 1e6f;
+    return penalized(o) || (o.temperature > 0 && !usual);
+}
+
+/* What the logits are divided by. */
+__device__ __forceinline__ float heat_of(const struct draw &o)
+{
+    return o.temperature > 0 ? o.temperature : 1.0f;
+}
+
+static size_t rows_for(size_t rows)
+{
+    return rows < ROWS ? rows : (size_t)ROWS;
+}
+
 static size_t slots_for(size_t rows)
 {
     return rows < SLOTS ? rows : (size_t)SLOTS;
@@ -34,9 +65,9 @@ size_t sample_scratch(const struct op_limits *l)
 {
     if (!l->head_rows || !l->vocab)
         return 0;
-    size_t slot = up(l->vocab, 64) * sizeof(float) + l->vocab * sizeof(struct candidate) +
-                  vocab_blocks(l->vocab) * sizeof(struct vocab_part);
-    size_t rows = l->head_rows * (sizeof(struct draw) + sizeof(struct sample_out));
+    size_t slot = up(l->vocab, 64) * sizeof(float) + l->vocab * sizeof(struct candidate);
+    size_t rows = rows_for(l->head_rows) * (sizeof(struct draw) + sizeof(struct sample_out) +
+                                            2 * vocab_blocks(l->vocab) * sizeof(struct vocab_part));
     size_t whole = l->vocab * sizeof(double); /* distribution() */
     size_t seen = (l->keys > SEEN ? l->keys : (size_t)SEEN) * sizeof(int32_t);
     return slots_for(l->head_rows) * slot + rows + whole + seen + 8 * 256;
@@ -164,42 +195,105 @@ __device__ __forceinline__ float value_of(uint32_t key)
     return bits_float(key & 0x80000000u ? key & 0x7fffffffu : ~key);
 }
 
-/* The k-th largest of n values, bit by bit. */
-__device__ __forceinline__ float kth_largest(struct work *w, const float *z, int n, int k)
+/* each(i, z[i]) for i = at, at + step, ... below n: several are read before the first is used. */
+template <typename Each>
+__device__ __forceinline__ void each_of(const float *z, int at, int n, int step, Each each)
 {
-    uint32_t key = 0;
-    for (int bit = 31; bit >= 0; bit--) {
-        uint32_t tried = key | 1u << bit;
-        int mine = 0;
-        for (int i = (int)threadIdx.x; i < n; i += THREADS)
-            mine += ordered(z[i]) >= tried;
-        if (count_all(w, mine) >= k)
-            key = tried;
+    enum { AHEAD = 8 };
+#pragma unroll 1
+    for (; at < n; at += AHEAD * step) {
+        float v[AHEAD];
+#pragma unroll
+        for (int k = 0; k < AHEAD; k++)
+            v[k] = at + k * step < n ? z[at + k * step] : 0;
+#pragma unroll
+        for (int k = 0; k < AHEAD; k++)
+            if (at + k * step < n)
+                each(at + k * step, v[k]);
+    }
+}
+
+/* How many values have each digit, in the memory of candidates. */
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, DIGITS_EACH = DIGITS / THREADS };
+
+/* The digit of the k-th largest of those counted; *k: its rank among those with this digit. */
+__device__ __forceinline__ uint32_t digit_of(struct work *w, const int *counted, int *k)
+{
+    int t = (int)threadIdx.x, first = t * DIGITS_EACH, mine = 0, above = 0;
+    for (int d = first; d < first + DIGITS_EACH; d++)
+        mine += counted[d];
+    w->counts[t] = mine;
+    __syncthreads();
+    for (int i = t + 1; i < THREADS; i++)
+        above += w->counts[i];
+    if (above < *k && *k <= above + mine) { /* of one thread */
+        int d = first + DIGITS_EACH - 1;
+        for (; above + counted[d] < *k; d--)
+            above += counted[d];
+        w->ids[0] = d;
+        w->ids[1] = *k - above;
+    }
+    __syncthreads();
+    *k = w->ids[1];
+    return (uint32_t)w->ids[0];
+}
+
+/* The k-th largest of the values that all(f) calls f with, digit by digit. */
+template <typename All> __device__ __forceinline__ float kth_largest(struct work *w, int k, All all)
+{
+    int *counted = reinterpret_cast<int *>(w->few);
+    uint32_t key = 0, known = 0; /* bits of the key */
+#pragma unroll 1
+    for (int bits = 32; bits > 0; bits -= DIGIT_BITS) {
+        int shift = bits > DIGIT_BITS ? bits - DIGIT_BITS : 0;
+        for (int d = (int)threadIdx.x; d < DIGITS; d += THREADS)
+            counted[d] = 0;
+        __syncthreads();
+        all([=](float z) {
+            uint32_t of = ordered(z);
+            if (((of ^ key) & known) == 0)
+                atomicAdd(&counted[(of & ~known) >> shift], 1);
+        });
+        __syncthreads();
+        key |= digit_of(w, counted, &k) << shift;
+        known = ~0u << shift;
+        __syncthreads();
     }
     return value_of(key);
 }
 
-/* Candidates from `least` on into `to`, in rising order of ids; each thread has one stretch. */
-__device__ __forceinline__ int collect(struct work *w, const float *z, int n, float least,
+/* Those that keep(i, z[i]) says into `few` if they fit, else `many`, in rising order of ids; each warp has
+ * one stretch. */
+template <typename Keep>
+__device__ __forceinline__ int collect(struct work *w, const float *z, int n, Keep keep,
                                        struct candidate *few, struct candidate *many,
                                        struct candidate **to)
 {
-    int t = (int)threadIdx.x, each = (n + THREADS - 1) / THREADS;
-    int from = t * each < n ? t * each : n, end = from + each < n ? from + each : n, mine = 0;
-    for (int i = from; i < end; i++)
-        mine += z[i] >= least;
-    w->counts[t] = mine;
+    int lane = (int)threadIdx.x % WARP, warp = (int)threadIdx.x / WARP;
+    int each = (n + THREADS - 1) / THREADS * WARP, from = warp * each;
+    int end = from + each < n ? from + each : n, mine = 0, at = 0, all = 0;
+    each_of(z, from + lane, end, WARP, [&](int i, float v) { mine += keep(i, v); });
+    for (int h = WARP / 2; h; h /= 2)
+        mine += __shfl_xor_sync(0xffffffffu, mine, h);
     __syncthreads();
-    int at = 0, all = 0;
-    for (int i = 0; i < THREADS; i++) {
-        at += i < t ? w->counts[i] : 0;
-        all += w->counts[i];
+    if (lane == 0)
+        w->warp_counts[warp] = mine;
+    __syncthreads();
+    for (int i = 0; i < THREADS / WARP; i++) {
+        at += i < warp ? w->warp_counts[i] : 0;
+        all += w->warp_counts[i];
     }
-    __syncthreads();
     *to = all <= SHARED_CANDIDATES ? few : many;
-    for (int i = from; i < end; i++)
-        if (z[i] >= least)
-            (*to)[at++] = {z[i], i};
+    if (mine) /* of all lanes alike */
+#pragma unroll 4
+        for (int i = from + lane; i - lane < end; i += WARP) {
+            float v = i < end ? z[i] : 0;
+            bool kept = i < end && keep(i, v);
+            unsigned votes = __ballot_sync(0xffffffffu, kept);
+            if (kept)
+                (*to)[at + __popc(votes & ((1u << lane) - 1))] = {v, i};
+            at += __popc(votes);
+        }
     __syncthreads();
     return all;
 }
@@ -233,34 +327,30 @@ __device__ __forceinline__ double weight_of(const struct total &all, float z)
 __device__ __forceinline__ const float *heated(const struct draw &o, const float *logits, int n,
                                                const int32_t *seen, float *z)
 {
-    bool penalty = o.penalty != 1 && o.n_seen > 0, heat = o.temperature > 0 && o.temperature != 1;
-    if (!penalty && !heat)
+    float heat = heat_of(o);
+    if (!penalized(o) && heat == 1)
         return logits;
-    for (int i = (int)threadIdx.x; i < n; i += THREADS)
-        z[i] = logits[i];
+    each_of(logits, (int)threadIdx.x, n, THREADS, [=](int i, float v) { z[i] = v / heat; });
     __syncthreads();
-    for (int i = (int)threadIdx.x; penalty && i < o.n_seen; i += THREADS) {
+    for (int i = (int)threadIdx.x; penalized(o) && i < o.n_seen; i += THREADS) {
         int id = seen[o.seen + i]; /* equal ids write equal values */
         if (id >= 0 && id < n)
-            z[id] = logits[id] < 0 ? logits[id] * o.penalty : logits[id] / o.penalty;
+            z[id] = (logits[id] < 0 ? logits[id] * o.penalty : logits[id] / o.penalty) / heat;
     }
-    __syncthreads();
-    for (int i = (int)threadIdx.x; heat && i < n; i += THREADS)
-        z[i] /= o.temperature;
     __syncthreads();
     return z;
 }
 
-/* The sums of z's blocks from `first` on: half a warp for each. */
-__device__ __forceinline__ void fill_parts(struct vocab_part *parts, const float *z, int first,
-                                           int n)
+/* The sums of z's blocks: half a warp for each. */
+__device__ __forceinline__ void fill_parts(struct vocab_part *parts, const float *z, int n)
 {
     int blocks = (int)vocab_blocks((size_t)n), lane = (int)threadIdx.x % LANES;
     int half = (int)threadIdx.x / LANES;
-    for (; first < blocks; first += THREADS / LANES) { /* all lanes go along */
+#pragma unroll 1
+    for (int first = 0; first < blocks; first += THREADS / LANES) { /* all lanes go along */
         int i = first + half, at = i * OPS_VOCAB_BLOCK;
         int count = i >= blocks ? 0 : n - at < OPS_VOCAB_BLOCK ? n - at : (int)OPS_VOCAB_BLOCK;
-        struct vocab_part p = vocab_block(z + (i < blocks ? at : 0), count, lane, false);
+        struct vocab_part p = vocab_block(z + (i < blocks ? at : 0), count, lane, 1, false);
         if (lane == 0 && i < blocks)
             parts[i] = p;
     }
@@ -282,12 +372,28 @@ __device__ __forceinline__ struct total sum_parts(struct work *w, const struct v
     return {max, add_all(w, blocks, [=](int i) { return part_weight(parts[i], max); })};
 }
 
+/* No survivor of top-k is below this: it is the k-th largest of blocks' maxima, if there are as many, else of
+ * all. */
+__device__ __forceinline__ float top_k_bound(struct work *w, int k, const struct vocab_part *parts,
+                                             const float *z, int n)
+{
+    int blocks = (int)vocab_blocks((size_t)n), t = (int)threadIdx.x;
+    return kth_largest(w, k, [=](auto count) {
+        if (k > blocks)
+            each_of(z, t, n, THREADS, [=](int, float v) { count(v); });
+        else
+            for (int i = t; i < blocks; i += THREADS)
+                count(parts[i].max);
+    });
+}
+
 /* No survivor of steps 3 to 5 is below this. */
 __device__ __forceinline__ float least_of(struct work *w, const struct draw &o,
-                                          const struct total &all, const float *z, int n)
+                                          const struct total &all, const struct vocab_part *parts,
+                                          const float *z, int n)
 {
     if (o.top_k > 0 && o.top_k < n)
-        return kth_largest(w, z, n, o.top_k);
+        return top_k_bound(w, o.top_k, parts, z, n);
     if (o.top_p < 1 && o.top_p > 0) {
         double tail = (1 - o.top_p) * all.sum / (double)n;
         if (tail > 1e-30)
@@ -298,11 +404,18 @@ __device__ __forceinline__ float least_of(struct work *w, const struct draw &o,
     return -HUGE_VALF;
 }
 
-/* How many of n candidates in falling order are left by top-p and min-p; they are those of top-k. */
+/* How many of n candidates in falling order are left by top-k, top-p and min-p. */
 __device__ __forceinline__ int cut(struct work *w, const struct draw &o, const struct total &all,
                                    const struct candidate *c, int n)
 {
     auto weight = [&](int i) { return weight_of(all, c[i].z); };
+    if (o.top_k > 0 && o.top_k < n) {
+        float least = c[o.top_k - 1].z;
+        int last = 0;
+        for (int i = o.top_k - 1 + (int)threadIdx.x; i < n; i += THREADS)
+            last = c[i].z < least ? last : i;
+        n = last_of_all(w, last) + 1;
+    }
     if (o.top_p < 1) {
         double wanted = o.top_p * (o.top_k > 0 ? add_all(w, n, weight) : all.sum), sum = 0;
         int below = add_until(w, &sum, n, weight, [=](double s) { return !(s < wanted); });
@@ -320,29 +433,23 @@ __device__ __forceinline__ int cut(struct work *w, const struct draw &o, const s
 
 /* Steps 3 to 5: survivors into `many`, in rising order of ids; returns how many. */
 __device__ __forceinline__ int filter(struct work *w, const struct draw &o, const struct total &all,
-                                      const float *z, int n, struct candidate *many)
+                                      const struct vocab_part *parts, const float *z, int n,
+                                      struct candidate *many)
 {
-    float least = least_of(w, o, all, z, n);
+    float least = least_of(w, o, all, parts, z, n);
     struct candidate *c;
-    int found = collect(w, z, n, least, w->few, many, &c);
+    int found = collect(
+        w, z, n, [=](int, float v) { return v >= least; }, w->few, many, &c);
     sort(c, found);
-    int kept = cut(w, o, all, c, found);
     /* The last survivor decides: who stands before it, or is it, survives. */
-    struct candidate last = c[kept - 1];
-    int t = (int)threadIdx.x, each = (n + THREADS - 1) / THREADS;
-    int from = t * each < n ? t * each : n, end = from + each < n ? from + each : n, mine = 0;
-    for (int i = from; i < end; i++)
-        mine += !before(last, {z[i], i});
-    w->counts[t] = mine;
-    __syncthreads();
-    int at = 0;
-    for (int i = 0; i < t; i++)
-        at += w->counts[i];
-    for (int i = from; i < end; i++)
-        if (!before(last, {z[i], i}))
-            many[at++] = {z[i], i};
-    __syncthreads();
-    return kept;
+    struct candidate last = c[cut(w, o, all, c, found) - 1];
+    __syncthreads(); /* before `many` is written again */
+    return collect(
+        w, z, n,
+        [=](int i, float v) {
+            return !before(last, {v, i});
+        },
+        many, many, &c);
 }
 
 __device__ __forceinline__ int draw_kept(struct work *w, const struct total &all,
@@ -354,10 +461,10 @@ __device__ __forceinline__ int draw_kept(struct work *w, const struct total &all
     return c[i < n ? i : n - 1].id;
 }
 
-/* The block in which the cumulated sum passes u, then the id in it. */
+/* The block in which the cumulated sum passes u, then the id in it. z is not divided by `heat` yet. */
 __device__ __forceinline__ int draw_all(struct work *w, const struct total &all,
                                         const struct vocab_part *parts, int blocks, const float *z,
-                                        int n, double u)
+                                        float heat, int n, double u)
 {
     double sum = 0, wanted = u * all.sum;
     auto passed = [=](double s) { return s > wanted; };
@@ -370,7 +477,7 @@ __device__ __forceinline__ int draw_all(struct work *w, const struct total &all,
     int count = n - at < OPS_VOCAB_BLOCK ? n - at : (int)OPS_VOCAB_BLOCK;
     float top = parts[block].max;
     double scale = exact_exp((double)top - all.max);
-    auto weight = [=](int i) { return (double)exp_f((z[at + i] - top) * 1.0f); };
+    auto weight = [=](int i) { return (double)exp_f((z[at + i] / heat - top) * 1.0f); };
     int i = add_until(
         w, &sum, count, [=](int k) { return weight(k) * scale; }, passed);
     if (i < count)
@@ -387,11 +494,108 @@ struct job {
     struct sample_out *out;
     double *p; /* distribution: of one row */
     size_t m, v;
-    float *z;
+    struct vocab_part *parts, *heated; /* of every row: of its logits; of those to draw from */
+    float *z;                          /* of a slot, as what follows */
     struct candidate *sorted;
-    struct vocab_part *parts;
     size_t z_room, sorted_room, part_room;
 };
+
+/* Rows whose logits change or are sorted. */
+static __host__ __device__ __forceinline__ bool needs_slot(const struct job &j,
+                                                           const struct draw &o)
+{
+    return j.p || rewritten(o) || filtered(o);
+}
+
+__device__ __forceinline__ int limit_of(const struct job &j, const struct draw &o)
+{
+    return o.limit < (int)j.v ? o.limit : (int)j.v;
+}
+
+/* ---- all rows ---- */
+
+/* One block of ids of row blockIdx.y for each half warp, twice if those to draw from are others. */
+__global__ void __launch_bounds__(THREADS, 4) sum_rows(struct job j)
+{
+    struct draw o = j.rows[blockIdx.y];
+    size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) / LANES;
+    int lane = (int)threadIdx.x % LANES, v = (int)j.v, limit = limit_of(j, o);
+    bool mine = i < j.part_room;
+    int at = mine ? (int)i * OPS_VOCAB_BLOCK : 0, end = (int)(i / 2 + 1) * 2 * OPS_VOCAB_BLOCK;
+    bool two = heat_of(o) != 1 || (limit < v && limit < end); /* for all of a warp */
+    const float *z = row_at(j.logits, blockIdx.y) + at;
+    i += blockIdx.y * j.part_room;
+#pragma unroll 1
+    for (int pass = 0; pass < 1 + two; pass++) {
+        int n = (pass ? limit : v) - at, whole = OPS_VOCAB_BLOCK;
+        struct vocab_part p = vocab_block(z,
+                                          !mine       ? 0
+                                          : n < whole ? n
+                                                      : whole,
+                                          lane, pass ? heat_of(o) : 1.0f, false);
+        if (lane == 0 && mine && pass == 0)
+            j.parts[i] = p;
+        if (lane == 0 && mine && pass == two)
+            j.heated[i] = p;
+    }
+}
+
+/* ---- plain rows ---- */
+
+/* The largest z and its lowest id, of blocks whose maxima are known. */
+__device__ __forceinline__ int largest_of_parts(struct work *w, const struct vocab_part *parts,
+                                                int blocks, const float *z, int n)
+{
+    int t = (int)threadIdx.x, block = blocks, id = n;
+    float top = -HUGE_VALF;
+    for (int i = t; i < blocks; i += THREADS)
+        top = parts[i].max > top ? parts[i].max : top;
+    top = fold(w->warp_tops, top, [](float a, float b) { return a > b ? a : b; });
+    auto lower = [](int a, int b) { return a < b ? a : b; };
+    for (int i = t; i < blocks; i += THREADS)
+        block = parts[i].max == top ? lower(block, i) : block;
+    block = fold(w->warp_counts, block, lower);
+    int end = (block + 1) * OPS_VOCAB_BLOCK < n ? (block + 1) * OPS_VOCAB_BLOCK : n;
+    for (int i = block * OPS_VOCAB_BLOCK + t; i < end; i += THREADS)
+        id = z[i] == top ? lower(id, i) : id;
+    id = fold(w->warp_counts, id, lower);
+    return id < n ? id : 0; /* of nothing but NaN */
+}
+
+__device__ __forceinline__ void write_out(const struct job &j, size_t m, int chosen,
+                                          const struct total &all)
+{
+    double lse = all.max + exact_log(all.sum);
+    j.out[m] = {chosen, (float)((double)row_at(j.logits, m)[chosen] - lse)};
+}
+
+/* A block for each. */
+__global__ void __launch_bounds__(THREADS, 2) draw_rows(struct job j)
+{
+    SHARED(struct work, w);
+    size_t m = blockIdx.x;
+    struct draw o = j.rows[m];
+    if (needs_slot(j, o))
+        return;
+    const float *z = row_at(j.logits, m);
+    const struct vocab_part *heated = j.heated + m * j.part_room;
+    int n = limit_of(j, o), blocks = (int)vocab_blocks((size_t)n), chosen;
+    bool other = true; /* than what the logits add up to */
+    struct total all;
+    if (o.temperature > 0) {
+        all = sum_parts(w, heated, blocks);
+        chosen = draw_all(w, all, heated, blocks, z, o.temperature, n, o.u);
+        other = o.temperature != 1 || n < (int)j.v;
+    } else {
+        chosen = largest_of_parts(w, heated, blocks, z, n);
+    }
+    if (other)
+        all = sum_parts(w, j.parts + m * j.part_room, (int)j.part_room);
+    if (threadIdx.x == 0)
+        write_out(j, m, chosen, all);
+}
+
+/* ---- the others ---- */
 
 /* The distribution of one row, by a block: divided by its sum in order of ids. */
 __device__ __forceinline__ void write_distribution(struct work *w, double *p, int v,
@@ -409,17 +613,15 @@ __device__ __forceinline__ void write_distribution(struct work *w, double *p, in
         p[i] /= sum;
 }
 
-__device__ __forceinline__ void one_row(const struct job &j, struct work *w, size_t m)
+__device__ __forceinline__ void one_row(const struct job &j, struct work *w, size_t m,
+                                        const struct draw &o)
 {
-    struct draw o = j.rows[m];
     const float *logits = row_at(j.logits, m);
-    float *memory = j.z + blockIdx.x * j.z_room;
     struct candidate *many = j.sorted + blockIdx.x * j.sorted_room, *kept = NULL;
-    struct vocab_part *parts = j.parts + blockIdx.x * j.part_room;
-    int v = (int)j.v, n = o.limit < v ? o.limit : v, blocks = (int)vocab_blocks((size_t)n);
-    int chosen, n_kept = 0, done = 0; /* done: blocks of the logits that are in parts */
+    struct vocab_part *parts = j.heated + m * j.part_room;
+    int n = limit_of(j, o), blocks = (int)vocab_blocks((size_t)n), chosen, n_kept = 0;
     struct total all;
-    const float *z = heated(o, logits, n, j.seen, memory);
+    const float *z = heated(o, logits, n, j.seen, j.z + blockIdx.x * j.z_room);
     if (!(o.temperature > 0)) {
         chosen = largest(w, z, n);
         all = {(double)z[chosen], 1};
@@ -429,38 +631,36 @@ __device__ __forceinline__ void one_row(const struct job &j, struct work *w, siz
         n_kept = 1;
         __syncthreads();
     } else {
-        fill_parts(parts, z, 0, n);
+        if (rewritten(o))
+            fill_parts(parts, z, n);
         all = sum_parts(w, parts, blocks);
-        done = z != logits ? 0 : n == v ? blocks : n / OPS_VOCAB_BLOCK;
-        if (o.top_k > 0 || o.top_p < 1 || o.min_p > 0) {
-            n_kept = filter(w, o, all, z, n, many);
+        if (filtered(o)) {
+            n_kept = filter(w, o, all, parts, z, n, many);
             kept = many;
             chosen = draw_kept(w, all, kept, n_kept, o.u);
         } else {
-            chosen = draw_all(w, all, parts, blocks, z, n, o.u);
+            chosen = draw_all(w, all, parts, blocks, z, 1, n, o.u);
         }
         __syncthreads();
     }
     if (j.p) {
-        write_distribution(w, j.p, v, all, z, n, kept, n_kept);
+        write_distribution(w, j.p, (int)j.v, all, z, n, kept, n_kept);
         return;
     }
-    if (done < (int)vocab_blocks(j.v)) {
-        fill_parts(parts, logits, done, v);
-        all = sum_parts(w, parts, (int)vocab_blocks(j.v));
-    }
-    if (threadIdx.x == 0) {
-        double lse = all.max + exact_log(all.sum);
-        j.out[m] = {chosen, (float)((double)logits[chosen] - lse)};
-    }
+    all = sum_parts(w, j.parts + m * j.part_room, (int)j.part_room);
+    if (threadIdx.x == 0)
+        write_out(j, m, chosen, all);
     __syncthreads();
 }
 
 __global__ void __launch_bounds__(THREADS, 2) sample_rows(struct job j)
 {
     SHARED(struct work, w);
-    for (size_t m = blockIdx.x; m < j.m; m += gridDim.x)
-        one_row(j, w, m);
+    for (size_t m = blockIdx.x; m < j.m; m += gridDim.x) {
+        struct draw o = j.rows[m];
+        if (needs_slot(j, o))
+            one_row(j, w, m, o);
+    }
 }
 
 /* ---- launching ---- */
@@ -491,7 +691,7 @@ static size_t send_rows(struct cuda *c, const struct sample_row *rows, size_t m,
                         int32_t *seen, size_t room, struct draw *host)
 {
     size_t n = 0, used = 0;
-    for (; n < m; n++) {
+    for (; n < m && n < ROWS; n++) {
         host[n] = draw_of(&rows[n], used);
         size_t want = (size_t)host[n].n_seen;
         if (used + want > room)
@@ -507,7 +707,7 @@ static size_t send_rows(struct cuda *c, const struct sample_row *rows, size_t m,
 static struct job job_open(frame *f, struct rows logits, size_t m, size_t v)
 {
     struct job j = {};
-    size_t slots = slots_for(m);
+    size_t slots = slots_for(m), rows = rows_for(m);
     j.logits = logits;
     j.v = v;
     j.z_room = up(v, 64);
@@ -515,14 +715,25 @@ static struct job job_open(frame *f, struct rows logits, size_t m, size_t v)
     j.part_room = vocab_blocks(v);
     j.z = f->take<float>(slots * j.z_room);
     j.sorted = f->take<struct candidate>(slots * j.sorted_room);
-    j.parts = f->take<struct vocab_part>(slots * j.part_room);
+    j.parts = f->take<struct vocab_part>(rows * j.part_room);
+    j.heated = f->take<struct vocab_part>(rows * j.part_room);
     return j;
 }
 
-static void run(struct cuda *c, const struct job *j)
+/* host: of the same rows. */
+static void run(struct cuda *c, const struct job *j, const struct draw *host)
 {
+    size_t slow = 0;
+    for (size_t m = 0; m < j->m; m++)
+        slow += needs_slot(*j, host[m]);
+    cuda_allow_shared(c, draw_rows, sizeof(struct work));
     cuda_allow_shared(c, sample_rows, sizeof(struct work));
-    LAUNCH(c, sample_rows, dim3((unsigned)slots_for(j->m)), THREADS, sizeof(struct work), *j);
+    LAUNCH(c, sum_rows, dim3((unsigned)parts(j->part_room, THREADS / LANES), (unsigned)j->m),
+           THREADS, 0, *j);
+    if (slow < j->m)
+        LAUNCH(c, draw_rows, dim3((unsigned)j->m), THREADS, sizeof(struct work), *j);
+    if (slow)
+        LAUNCH(c, sample_rows, dim3((unsigned)slots_for(j->m)), THREADS, sizeof(struct work), *j);
 }
 
 void cuda_sample(struct backend *b, const struct sample *a)
@@ -532,18 +743,18 @@ void cuda_sample(struct backend *b, const struct sample *a)
     if (a->m == 0)
         return;
     struct job j = job_open(&f, a->logits, a->m, a->v);
-    struct draw *rows = f.take<struct draw>(a->m);
-    struct sample_out *out = f.take<struct sample_out>(a->m);
+    struct draw *rows = f.take<struct draw>(rows_for(a->m));
+    struct sample_out *out = f.take<struct sample_out>(rows_for(a->m));
     size_t room = seen_room(c, &f);
     int32_t *seen = f.take<int32_t>(room);
-    struct draw *host = static_cast<struct draw *>(xmalloc(a->m * sizeof *host));
+    struct draw *host = static_cast<struct draw *>(xmalloc(rows_for(a->m) * sizeof *host));
     for (size_t m = 0; m < a->m; m += j.m) {
         j.m = send_rows(c, a->rows + m, a->m - m, rows, seen, room, host);
         j.logits.p = a->logits.p + m * a->logits.stride;
         j.rows = rows;
         j.seen = seen;
         j.out = out;
-        run(c, &j);
+        run(c, &j, host);
         cuda_download(b, a->out + m, out, j.m * sizeof *out);
     }
     free(host);
@@ -563,6 +774,6 @@ void cuda_distribution(struct backend *b, const float *logits, size_t v,
     j.m = send_rows(c, row, 1, rows, seen, room, &host);
     j.rows = rows;
     j.seen = seen;
-    run(c, &j);
+    run(c, &j, &host);
     cuda_download(b, p, j.p, v * sizeof *p);
 }
