@@ -310,7 +310,8 @@ static void w_add(struct backend *b, const struct writing *a)
 }
 static void w_embed(struct backend *b, const struct writing *a)
 {
-    b->op->embed(b, a->square, a->ids, a->m, a->y);
+    size_t ids = a->m < a->n ? a->m : a->n; /* those that the weight has */
+    b->op->embed(b, a->square, a->ids, ids, a->y);
 }
 static void w_rope(struct backend *b, const struct writing *a)
 {
