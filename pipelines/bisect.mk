@@ -78,7 +78,6 @@ $(OUT)/$(NAME).answer: export override WHEN := $(WHEN)
 $(OUT)/$(NAME).answer: | $(if $(TEST),$(if $(PRUNED),$(OUT)/replay-$(NAME)/model.done),$(OUT)/$(NAME).json)
 	@status=0; $(if $(TEST),bash -c "$$TEST" > /dev/null,jq -e "(.all // .) | $$WHEN" $(OUT)/$(NAME).json > /dev/null) || status=$$?; \
 	case $$status in 0) answer=yes ;; 1) answer=no ;; *) echo "bisect.mk: the condition ended with status $$status at step $(ASK)" >&2; exit 65 ;; esac; \
-	echo $$answer > $@.part; mv $@.part $@
-	@echo "step $(ASK): $$(cat $@)"
-	@rm -rf $(OUT)/replay-$(NAME)
+	echo $$answer > $@.part; rm -rf $(OUT)/replay-$(NAME); mv $@.part $@; \
+	echo "step $(ASK): $$answer"
 endif

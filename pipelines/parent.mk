@@ -28,7 +28,7 @@ include $(RUN)/.parent.mk
 define link
 $(RUN)/$1/model.done:
 	@rm -rf $(RUN)/$1 $(RUN)/.$1.part
-	@cp -al $(PARENT)/$1 $(RUN)/.$1.part 2>/dev/null || { rm -rf $(RUN)/.$1.part; cp -a $(PARENT)/$1 $(RUN)/.$1.part; }
+	@$(call copy,$(PARENT)/$1,$(RUN)/.$1.part)
 	$(if $(filter $(AT),$2),$(call link_model,$1),@rm -rf $(RUN)/.$1.part/model $(RUN)/.$1.part/state)
 	@mv $(RUN)/.$1.part $(RUN)/$1
 endef
@@ -37,7 +37,7 @@ endef
 define link_model
 @[ -d $(RUN)/.$1.part/model -a -d $(RUN)/.$1.part/state ] || { \
     MAKEFLAGS=--no-print-directory $(MAKE) -f $(HERE)/replay.mk RUN=$(PARENT) STEP=$(AT) OUT=$(RUN)/.replay THREADS=$(THREADS) BIN=$(BIN); \
-    for part in model state; do [ -d $(RUN)/.$1.part/$$$$part ] || mv $(RUN)/.replay/$$$$part $(RUN)/.$1.part/$$$$part; done; rm -rf $(RUN)/.replay; }
+    for part in model state; do [ -d $(RUN)/.$1.part/$$$$part ] || $(call copy,$(RUN)/.replay/$$$$part,$(RUN)/.$1.part/$$$$part); done; rm -rf $(RUN)/.replay; }
 	@mkdir -p $(RUN)/eval; \
 	if diff -q <($(evaluation_params) $(PARENT)/params.mk) <($(evaluation_params) $(RUN)/params.mk) > /dev/null; then \
 	    for f in $(PARENT)/eval/*.json; do k=$$$${f##*/}; \

@@ -141,8 +141,9 @@ $(R1)/all.jsonl.zst: | $(R1)/test.jsonl.zst
 	  zstd -dcf $(TRAIN) | jq -c --arg name $(notdir $(basename $(TRAIN:.zst=))) -f $(HERE)/import/problems.jq | jq -r '"train\t" + $(key) + "\t" + tojson'; } | \
 	    awk -F'\t' '$$1 == "test" { test[$$2]; next } \
 	        { n++ } $$2 in test { tested++; next } seen[$$2]++ { twice++; next } { print $$3; kept++ } \
-	        END { printf "%d problems, %d of them again, %d in the test, %d left\n", n, twice, tested, kept > "$(R1)/.prompts.txt.part" }' | gcpo-cat -o $@
+	        END { printf "%d problems, %d of them again, %d in the test, %d left\n", n, twice, tested, kept > "$(R1)/.prompts.txt.part" }' | gcpo-cat -o $(R1)/.all.jsonl.zst
 	@mv $(R1)/.prompts.txt.part $(R1)/prompts.txt; cat $(R1)/prompts.txt
+	@mv $(R1)/.all.jsonl.zst $@
 key = (.prompt | ascii_downcase | gsub("\\s+"; " ") | tojson)
 
 $(R1)/dev.jsonl.zst: | $(R1)/all.jsonl.zst

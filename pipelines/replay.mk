@@ -49,13 +49,13 @@ $(OUT)/$(call pad,$(START))/model.done:
 	@rm -rf $(@D); mkdir -p $(@D)
 ifeq ($(call whole,$(START)),)
 ifeq ($(FROM),)
-	@cp -al $(MODEL) $(@D)/model 2>/dev/null || { rm -rf $(@D)/model; cp -a $(MODEL) $(@D)/model; }
+	@$(call copy,$(MODEL),$(@D)/model)
 else
 	@MAKEFLAGS=--no-print-directory $(self) RUN=$(PARENT) STEP=$(START) OUT=$(@D)/parent THREADS=$(THREADS) BIN=$(BIN)
 	@mv $(@D)/parent/model $(@D)/parent/state $(@D)/; rm -rf $(@D)/parent
 endif
 else
-	@for part in model state; do cp -al $(RUN)/$(notdir $(@D))/$$part $(@D)/$$part 2>/dev/null || { rm -rf $(@D)/$$part; cp -a $(RUN)/$(notdir $(@D))/$$part $(@D)/$$part; }; done
+	@for part in model state; do $(call copy,$(RUN)/$(notdir $(@D))/$$part,$(@D)/$$part); done
 endif
 	@gcpo-model info --digest $(@D)/model > $(@D)/.model.done.part
 	@mv $(@D)/.model.done.part $@
@@ -76,7 +76,7 @@ $(OUT)/model.done: | $(OUT)/$(call pad,$(STEP))/model.done
 	@cmp -s $(OUT)/$(call pad,$(STEP))/model.done $(digest) || { \
 	    echo 'replay.mk: the weights of step $(STEP) come out as '$$(cat $(OUT)/$(call pad,$(STEP))/model.done)', not as '$$(cat $(digest))' (another build, or base?)' >&2; exit 65; }
 	@rm -rf $(OUT)/model $(OUT)/state
-	@for part in model state; do [ ! -d $(OUT)/$(call pad,$(STEP))/$$part ] || mv $(OUT)/$(call pad,$(STEP))/$$part $(OUT)/$$part; done
+	@for part in model state; do [ ! -d $(OUT)/$(call pad,$(STEP))/$$part ] || $(call copy,$(OUT)/$(call pad,$(STEP))/$$part,$(OUT)/$$part); done
 	@cp $(digest) $(OUT)/.model.done.part
-	@rm -rf $(OUT)/step-* $(OUT)/.run.mk
+	@rm -f $(OUT)/step-*/model.done; rm -rf $(OUT)/step-* $(OUT)/.run.mk
 	@mv $(OUT)/.model.done.part $@

@@ -122,8 +122,9 @@ $(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
 	    kept=$$$$($(call judged,$(RUN)/$1/pass-*.jsonl.zst) | gcpo-advantage --keep contrast --plain | wc -l); \
 	    [ $$$$kept -lt $(PER_STEP) ] || break; \
 	done
-	gcpo-cat -o $$@ $(RUN)/$1/pass-*.jsonl.zst
+	gcpo-cat -o $(RUN)/$1/.rollouts.jsonl.zst $(RUN)/$1/pass-*.jsonl.zst
 	rm -f $(RUN)/$1/pass-*.jsonl.zst
+	mv $(RUN)/$1/.rollouts.jsonl.zst $$@
 
 $(RUN)/$1/kept.jsonl.zst: | $(RUN)/$1/rollouts.jsonl.zst
 	$(call verified,$1,$2) $$@
@@ -141,8 +142,9 @@ $(band):
 	@mkdir -p $(@D)
 	gcpo-stat --per-id --json $(RATES) | jq -cn --arg band '$(PROMPTS_FILTER)' -f $(HERE)/band.jq > $(RUN)/.band.ids
 	@[ -s $(RUN)/.band.ids ] || { echo 'train.mk: no prompt has a solve rate in $(PROMPTS_FILTER)' >&2; exit 65; }
-	gcpo-cat --ids $(RUN)/.band.ids -o $@ $(PROMPTS)
+	gcpo-cat --ids $(RUN)/.band.ids -o $(RUN)/.band.jsonl.zst $(PROMPTS)
 	@rm -f $(RUN)/.band.ids
+	@mv $(RUN)/.band.jsonl.zst $@
 
 # The same by more samples of the prompts whose groups have no contrast yet, joined to these groups.
 define resampled
@@ -156,8 +158,9 @@ $(RUN)/$1/rollouts.jsonl.zst: | $(RUN)/$1/prompts.jsonl.zst
 	    gcpo-cat --ids $(RUN)/$1/.dull.ids -o $(RUN)/$1/dull.jsonl.zst $(RUN)/$1/prompts.jsonl.zst; \
 	    [ "$$$$(zstdcat $(RUN)/$1/dull.jsonl.zst | wc -l)" -gt 0 ] || break; \
 	done
-	gcpo-cat --merge -o $$@ $(RUN)/$1/pass-*.jsonl.zst
+	gcpo-cat --merge -o $(RUN)/$1/.rollouts.jsonl.zst $(RUN)/$1/pass-*.jsonl.zst
 	rm -f $(RUN)/$1/pass-*.jsonl.zst $(RUN)/$1/dull.jsonl.zst $(RUN)/$1/.dull.ids
+	mv $(RUN)/$1/.rollouts.jsonl.zst $$@
 
 $(RUN)/$1/step.jsonl.zst: | $(RUN)/$1/rollouts.jsonl.zst
 	$(call verified,$1,$2) $$@
@@ -189,16 +192,19 @@ $(RUN)/$1/model.done: | $(RUN)/$1/step.jsonl.zst
 	$(call prune,$3)
 endef
 
-# Weights and states that nothing needs any more.  $1: the step that is done.
+# Weights and states that nothing needs any more.  $1: the step that is done.  They are renamed first: half of one is never taken
+# for a whole one.
 define prune
-@$(if $(filter 0,$(KEEP)),,best=$(if $(filter-out 0,$(KEEP_BEST)),$$$$($(best_step)),none); \
+@rm -rf $(RUN)/.pruned; \
+drop() { mv "$$$$1" $(RUN)/.pruned; rm -rf $(RUN)/.pruned; }; \
+$(if $(filter 0,$(KEEP)),,best=$(if $(filter-out 0,$(KEEP_BEST)),$$$$($(best_step)),none); \
 for d in $(RUN)/step-*/model; do \
     [ -e $$$$d ] || continue; k=$$$${d%/model}; k=$$$$((10#$$$${k##*-})); \
-    [ $$$$k -gt $$$$(($1 - $(KEEP))) ] || [ $$$$k = "$$$$best" ] || rm -rf $$$$d; \
+    [ $$$$k -gt $$$$(($1 - $(KEEP))) ] || [ $$$$k = "$$$$best" ] || drop $$$$d; \
 done; )\
 for d in $(RUN)/step-*/state; do \
     [ -e $$$$d ] || continue; k=$$$${d%/state}; k=$$$$((10#$$$${k##*-})); \
-    [ $$$$k -ge $1 ] || $(if $(filter-out 0,$(SAVE_STATE)),[ $$$$((k % $(SAVE_STATE))) -eq 0 ] ||) rm -rf $$$$d; \
+    [ $$$$k -ge $1 ] || $(if $(filter-out 0,$(SAVE_STATE)),[ $$$$((k % $(SAVE_STATE))) -eq 0 ] ||) drop $$$$d; \
 done
 endef
 

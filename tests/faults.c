@@ -2,8 +2,9 @@
  *
  *     GCPO_TEST_FAULT=write:3:ENOSPC LD_PRELOAD=faults.so gcpo-verify ...
  *
- * Calls: those in CALLS.  Faults: EIO ENOSPC EINTR EAGAIN EMFILE ENOMEM, and for read, pread
- * and write SHORT (half of what was asked for; then all goes on as usual).  write:3+:ENOSPC makes
+ * Calls: those in CALLS.  Faults: EIO ENOSPC EINTR EAGAIN EMFILE ENOMEM, for read, pread
+ * and write SHORT (half of what was asked for; then all goes on as usual), and KILL: the program is
+ * killed before the call.  write:3+:ENOSPC makes
  * every write from the third on fail: the disk is full.
  * alloc counts allocations made by the program itself, not by its libraries; stdio is what reads
  * and writes FILEs, whose own calls cannot be caught; stat is fstat and lstat as well, list is
@@ -20,6 +21,7 @@
 #include <link.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,7 +49,7 @@ static const char *const call_names[N_CALLS] = {CALLS(NAME)};
 static int call = -1; /* the one that fails */
 static long nth;
 static int on;    /* and all that follow */
-static int fault; /* an errno; -1: SHORT */
+static int fault; /* an errno; -1: SHORT; -2: KILL */
 static atomic_long seen[N_CALLS];
 static pid_t self; /* children before their exec are left alone */
 static uintptr_t program_begin, program_end;
@@ -76,7 +78,7 @@ __attribute__((constructor)) static void start(void)
         const char *name;
         int value;
     } names[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},  {"EAGAIN", EAGAIN},
-                 {"EMFILE", EMFILE}, {"SHORT", -1},      {"ENOMEM", ENOMEM}};
+                 {"EMFILE", EMFILE}, {"SHORT", -1},      {"ENOMEM", ENOMEM}, {"KILL", -2}};
     dl_iterate_phdr(find_program, NULL);
     self = getpid();
     const char *only = getenv("GCPO_TEST_FAULT_PROGRAM");
@@ -118,6 +120,8 @@ static int hit(int which)
     long n = atomic_fetch_add(&seen[which], 1) + 1;
     if (which != call || (on ? n < nth : n != nth))
         return 0;
+    if (fault == -2)
+        raise(SIGKILL);
     errno = fault > 0 ? fault : 0;
     return 1;
 }

@@ -134,6 +134,18 @@ try() { # try CALL N FAULT
     if ! go || ! same; then complain "$what: afterwards: $(< stderr) $(head -n 3 differ)"; fi
 }
 
+# What a makefile waits for comes last: killed between two of its files, a program has left no O/out or O/next without the rest.
+killed() {
+    local n last
+    last=$(sed -n 's/^rename //p' all)
+    for ((n = 1; n <= last; n++)); do
+        clean
+        { go "rename:$n:KILL"; } 2> /dev/null
+        points=$((points + 1))
+        rm -rf O/.*
+        [ ! -e O/out ] && [ ! -e O/next ] || same || complain "killed before rename $n, the last file without the rest: $(head -n 3 differ)"
+    done
+}
 
 sweep() { # sweep CALL FAULT...
     local n fault last
@@ -168,6 +180,7 @@ for name in $(printf '%s\n' "${!commands[@]}" | sort); do
     sweep write EIO ENOSPC EINTR EAGAIN SHORT
     sweep fsync EIO ENOSPC EINTR
     sweep rename EIO ENOSPC
+    killed
     sweep close EIO EINTR
     sweep open EMFILE
     sweep mkdir ENOSPC

@@ -57,3 +57,23 @@ a_step() {
         jq -c '.gold_verdict = "correct" | .gold_reward = 1 | .responses |= [.[] | .verdict = "wrong" | .reward = 0] | .responses[0] |= (.verdict = "correct" | .reward = 1)' |
         gcpo-advantage -o "$T/step"
 }
+
+# halting COMMAND...: kills all of the command's processes before every mv and rm, once each, and goes on until it ends
+halting() {
+    local c status halts=0
+    mkdir -p "$T/halting"
+    : > "$T/halted"
+    for c in mv rm; do
+        printf '#!/bin/sh\ngrep -qxF -- "%s $*" "%s" || { echo "%s $*" >> "%s"; kill -KILL 0; }\nexec %s "$@"\n' \
+            $c "$T/halted" $c "$T/halted" "$(command -v $c)" > "$T/halting/$c"
+        chmod +x "$T/halting/$c"
+    done
+    while true; do
+        status=0
+        PATH=$T/halting:$PATH setsid -w "$@" > "$T/halting/log" 2>&1 || status=$?
+        [ $status -eq 137 ] || break
+        halts=$((halts + 1))
+    done
+    [ $status -eq 0 ] || cat "$T/halting/log"
+    [ $status -eq 0 ] && [ $halts -gt 0 ] && [ $halts -eq "$(wc -l < "$T/halted")" ]
+}

@@ -81,9 +81,9 @@ PY
     sed -n '2p;3p' raw.jsonl | sed 's/What is/WHAT  is/' > again.jsonl
     cat raw.jsonl again.jsonl > train.jsonl
     sed -n '8p' raw.jsonl > test.jsonl
-    tiny() {
-        r1 R1="$1" MODEL="$DATA/engine/e2e-r1distill" TRAIN=train.jsonl TEST=test.jsonl STEPS=2 N=2 PER_STEP=2 MAX_TOKENS=64 EVAL_EVERY=1 EVAL_N=2 DEV_PROMPTS=2 \
-            TEST_N=4 TEST_TOKENS=48 MINIBATCHES=1 THREADS=1 HERE_SAMPLE=1 "${@:2}"
+    tiny() { # tiny R1 [HALTING]
+        ${2:-} make -s -f "$ROOT/pipelines/r1.mk" R1="$1" MODEL="$DATA/engine/e2e-r1distill" TRAIN=train.jsonl TEST=test.jsonl STEPS=2 N=2 PER_STEP=2 MAX_TOKENS=64 EVAL_EVERY=1 EVAL_N=2 DEV_PROMPTS=2 \
+            TEST_N=4 TEST_TOKENS=48 MINIBATCHES=1 THREADS=1 HERE_SAMPLE=1
     }
     tiny whole > log 2>&1 || { tail -20 log; false; }
     [ "$(cat whole/prompts.txt)" = "10 problems, 2 of them again, 1 in the test, 7 left" ]
@@ -95,12 +95,7 @@ PY
     plain whole/run/step-0001/step.jsonl.zst | jq -se 'map(select(.gold_fate == "injected")) | length > 0 and all(.responses[-1].text | test("</think>\n\n.boxed"))'
     plain whole/run/step-0001/prompts.jsonl.zst | jq -se 'all(.gold_verdict == "correct" and (.gold | contains("<<") | not))'
     grep -q "^ROLLOUT := --suffix 'Please reason step by step, and put your final answer within .boxed{}.'$" whole/run/params.mk
-    for wait in 0.3 0.8 1.5; do
-        timeout -s KILL "$wait" make -s -f "$ROOT/pipelines/r1.mk" R1=killed MODEL="$DATA/engine/e2e-r1distill" TRAIN=train.jsonl TEST=test.jsonl STEPS=2 N=2 \
-            PER_STEP=2 MAX_TOKENS=64 EVAL_EVERY=1 EVAL_N=2 DEV_PROMPTS=2 TEST_N=4 TEST_TOKENS=48 MINIBATCHES=1 THREADS=1 HERE_SAMPLE=1 > /dev/null 2>&1 || true
-        sleep 0.2
-    done
-    tiny killed > log 2>&1 || { tail -20 log; false; }
+    tiny killed halting
     same() { (cd "$1" && find . -type f ! -name timing.jsonl ! -name '.*lock' ! -name 'params.mk' | sort | xargs sha256sum); }
     diff <(same whole) <(same killed)
 }

@@ -200,3 +200,24 @@ content() {
     diff want got
     plain again-asked/step-0001/step.jsonl.zst | jq -se 'length > 0 and all([.responses[].verdict] | unique | length == 2)'
 }
+
+@test "killed before any mv or rm, makefiles go on to the same bytes" {
+    all() { (cd "$1" && find . -type f ! -name timing.jsonl ! -name '.*lock' ! -name params.mk | sort | xargs sha256sum); }
+    in_both() { # in_both MAKEFILE FOLDER ARGUMENT...
+        local it=(make -s -f "$ROOT/pipelines/$1" "$2=it" THREADS=1 "${@:3}") # one name: options that name files are in the heads
+        "${it[@]}"
+        mv it once
+        halting "${it[@]}"
+        diff <(all once) <(all it)
+        rm -r once it
+    }
+    same=(MODEL=base PROMPTS=prompts.jsonl N=2 MAX_TOKENS=24 VERIFY="--type exec --command 'sh $PWD/check'")
+    in_both train.mk RUN "${same[@]}" PER_STEP=4 STEPS=1 REFILL=2
+    in_both train.mk RUN "${same[@]}" PER_STEP=4 STEPS=2 REFILL=2 REFILL_BY=samples DEV=prompts.jsonl EVAL_EVERY=1 EVAL_N=2 KEEP=1 KEEP_BEST=1
+    in_both train.mk RUN "${same[@]}" PER_STEP=4 STEPS=2 PROMPTS_FILTER=0.3:0.6 RATES="$(echo parent/step-*/step.jsonl.zst)" STOP_MEAN=0 DEV=prompts.jsonl EVAL_N=2
+    in_both train.mk RUN FROM=parent/1 STEPS=2
+    in_both replay.mk OUT RUN=parent STEP=2
+    in_both bisect.mk OUT RUN=parent TEST='jq -en "$STEP >= 2"'
+    in_both gold.mk GOLDS "${same[@]}" TEACHER=parent/step-0004/model TEACHER_N=4
+    in_both eval.mk OUT "${same[@]}"
+}

@@ -205,6 +205,7 @@ static bool read_first(const struct filter *f, char *const *files, struct err *e
     first.sink = true;
     first.map = first_map;
     first.after = first_after;
+    first.end = NULL;
     if (f->io.reject) { /* the second reading writes and counts them */
         first.io.reject = "/dev/null";
         log_set_level(LOG_QUIET);
@@ -226,6 +227,14 @@ static bool run(struct assign *as, struct filter *f, char *const *files, struct 
     return ok;
 }
 
+static bool end(void *ctx, struct err *e)
+{
+    struct assign *as = ctx;
+    struct outfile *f = as->dropped;
+    as->dropped = NULL;
+    return !f || outfile_commit(f, e);
+}
+
 bool advantages_run(const struct advantages_options *o, struct filter *f, char *const *files,
                     struct advantages_counts *counts, struct err *e)
 {
@@ -234,11 +243,10 @@ bool advantages_run(const struct advantages_options *o, struct filter *f, char *
     f->ctx = &as;
     f->map = map;
     f->after = after;
+    f->end = end;
     if (o->dropped_file && !(as.dropped = outfile_open(o->dropped_file, e)))
         return false;
     bool ok = run(&as, f, files, e);
-    if (as.dropped && ok)
-        return outfile_commit(as.dropped, e);
     outfile_discard(as.dropped);
     return ok;
 }

@@ -191,7 +191,7 @@ bool filter_run(struct filter *f, char *const *files, struct err *e)
     bool ok = open_all(&r, files, e);
     if (ok) {
         progress_begin("groups", 0);
-        ok = pump(&r, e);
+        ok = pump(&r, e) && (!f->end || f->end(f->ctx, e));
         progress_end();
     }
     close_all(&r, ok, e);

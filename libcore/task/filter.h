@@ -44,6 +44,9 @@ struct filter {
     bool (*after)(void *ctx, struct filter_item *it, struct err *e);
     /* Called with the head of each input segment (n = 0: none).  May be NULL. */
     bool (*segment)(void *ctx, struct str head, struct err *e);
+    /* Called when every group is through: what is written besides is committed here, so that where
+     * the output is, everything is.  May be NULL. */
+    bool (*end)(void *ctx, struct err *e);
     bool sink; /* nothing is written: gcpo-stat */
     bool stop; /* set by after: enough, the rest of the input is not looked at */
 

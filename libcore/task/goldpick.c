@@ -406,14 +406,14 @@ bool goldpick_run(const struct goldpick_options *o, char *const *files,
     struct writer *w = open_all(&p, e) ? writer_open(&wo, e) : NULL;
     bool ok = w && filter_run(&f, files, e) && put_golds(&p, w, e) && put_missing(&p, e);
     counts->ids = p.n_best;
-    if (w && ok)
-        ok = writer_commit(w, e);
-    else if (w)
-        writer_discard(w);
     if (p.missing && ok)
         ok = outfile_commit(p.missing, e);
     else
         outfile_discard(p.missing);
+    if (w && ok)
+        ok = writer_commit(w, e);
+    else if (w)
+        writer_discard(w);
     close_all(&p);
     return ok;
 }

@@ -229,6 +229,14 @@ static bool after(void *ctx, struct filter_item *it, struct err *e)
     return ok;
 }
 
+static bool end(void *ctx, struct err *e)
+{
+    struct inject *in = ctx;
+    struct outfile *f = in->missing;
+    in->missing = NULL;
+    return !f || outfile_commit(f, e);
+}
+
 bool inject_run(const struct inject_options *o, struct filter *f, char *const *files,
                 struct inject_counts *counts, struct err *e)
 {
@@ -237,13 +245,11 @@ bool inject_run(const struct inject_options *o, struct filter *f, char *const *f
     f->ctx = &in;
     f->map = map;
     f->after = after;
+    f->end = end;
     in.golds = gold_reader_open(o, e);
     bool ok = in.golds && (!o->missing_file || (in.missing = outfile_open(o->missing_file, e))) &&
               filter_run(f, files, e);
-    if (in.missing && ok)
-        ok = outfile_commit(in.missing, e);
-    else
-        outfile_discard(in.missing);
+    outfile_discard(in.missing);
     gold_reader_close(in.golds);
     return ok;
 }
