@@ -58,9 +58,11 @@ FIXED := MODEL TEACHER PROMPTS GROUPS N MAX_TOKENS TEMPERATURE TOP_P SEED ROLLOU
          TEACHER_TEMPERATURE TEACHER_TOP_P TEACHER_SEED TEACHER_ROLLOUT HINT HINT_TEXT BY TOKENS PICK
 include $(HERE)/params.mk
 
+self := $(MAKE) -f $(firstword $(MAKEFILE_LIST))
+
 .PHONY: golds
-golds: $(GOLDS)/params.ok
-	+@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) $(GOLDS)/lint.txt
+golds:
+	+@$(call locked,$(GOLDS),gold.mk); $(self) '$(GOLDS)/params.ok'; $(self) $(GOLDS)/lint.txt
 	@printf '%s of %s prompts that are all wrong have a gold: %s\n' "$$(zstdcat $(GOLDS)/golds.jsonl.zst | wc -l)" \
 	    "$$(zstdcat $(GOLDS)/ask.jsonl.zst | wc -l)" '$(GOLDS)/golds.jsonl.zst'
 

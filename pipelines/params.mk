@@ -1,4 +1,4 @@
-# params.mk - a folder remembers what it was started with, and refuses to go on under anything else.
+# params.mk - a folder remembers what it was started with, and refuses to go on under anything else, or twice at once.
 #
 # FIXED: the names of what bears on the results.  $(call params_rule,FOLDER,MAKEFILE) makes the target FOLDER/params.ok.
 define params
@@ -22,3 +22,9 @@ $1/params.ok:
 	fi
 endef
 params_rule = $(eval $(call params_recipe,$1,$2))
+
+# Until the shell of the recipe ends, another one that comes here with folder $1 is refused by name.  $2: the makefile
+locked = mkdir -p '$1'; exec 9>>'$1/.lock'; \
+    flock -n 9 || { for i in 1 2 3 4 5; do [ ! -s '$1/.lock' ] || break; sleep 0.1; done; \
+        echo "$2: $1 is in use by process $$(cat '$1/.lock')" >&2; exit 73; }; \
+    echo $$PPID > '$1/.lock'

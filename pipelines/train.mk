@@ -65,10 +65,7 @@ stops := $(strip $(STOP_MEAN)$(STOP_PATIENCE)$(STOP_ENTROPY)$(STOP_LENGTH)$(STOP
 # The parameters are looked at under the lock too, by a make of their own.
 .PHONY: train
 train:
-	+@mkdir -p '$(RUN)'; exec 9>>'$(RUN)/.lock'; \
-	flock -n 9 || { for i in 1 2 3 4 5; do [ ! -s '$(RUN)/.lock' ] || break; sleep 0.1; done; \
-	    echo "train.mk: $(RUN) is in use by process $$(cat '$(RUN)/.lock')" >&2; exit 73; }; \
-	echo $$PPID > '$(RUN)/.lock'; \
+	+@$(call locked,$(RUN),train.mk); \
 	$(self) '$(RUN)/params.ok'; \
 	rm -f '$(RUN)/stopped'; \
 	$(if $(stops),$(stepwise),$(self) steps)

@@ -44,6 +44,9 @@ train() {
     run train
     [ "$status" -ne 0 ]
     [[ "$output" == *"is in use by process 4711"* ]]
+    run make -s -f "$ROOT/pipelines/gold.mk" GOLDS="$T/run" MODEL=base TEACHER=base PROMPTS=prompts.jsonl
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"gold.mk: $T/run is in use by process 4711"* ]]
 }
 
 @test "a program that dies upstream leaves no file" {

@@ -176,7 +176,7 @@ content() {
         sleep 0.1
     done
     gold killed-golds
-    diff <(cd golds && find . -type f | sort | xargs sha256sum) <(cd killed-golds && find . -type f | sort | xargs sha256sum)
+    diff <(cd golds && find . -type f ! -name .lock | sort | xargs sha256sum) <(cd killed-golds && find . -type f ! -name .lock | sort | xargs sha256sum)
     # told the answer, and asked under the prompt as it was
     gold hinted HINT=1 HINT_TEXT='It is ANSWER.'
     plain hinted/asked.jsonl.zst | jq -se 'all(.prompt | test("\n\nIt is [0-9]+[.]$"))'
