@@ -143,7 +143,9 @@ void emu_call(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A... a
 #define LAUNCH(c, kernel, grid, block, shared, ...)                                                \
     (emu_idle(!(c)->collecting), emu_call(kernel, dim3(grid), dim3(block), shared, __VA_ARGS__))
 
-#define LAUNCH_EARLY LAUNCH
+void emu_early(void); /* the next kernel begins early */
+void emu_wait(void);  /* and every thread of it calls this */
+#define LAUNCH_EARLY(c, ...) ((c)->early ? emu_early() : (void)0, LAUNCH(c, __VA_ARGS__))
 
 /* What a kernel calls its dynamic shared memory. */
 void *emu_shared(void);

@@ -198,7 +198,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
 {
     if (device != 0)
         return cudaErrorInvalidValue;
-    *p = {"emulated", total_memory(), 8, 0, 4, shared_most};
+    *p = {"emulated", total_memory(), 9, 0, 4, shared_most};
     return cudaSuccess;
 }
 
@@ -230,6 +230,7 @@ struct fiber {
     dim3 idx;
     enum state state;
     unsigned warp_ops, votes;
+    bool waited; /* for the kernel before */
     void *fake; /* of the address sanitizer */
 };
 
@@ -246,6 +247,7 @@ static int vote[3];
 static void (*body)(void *);
 static void *closure;
 static void *shared_memory;
+static bool begins_early; /* the kernel that runs */
 
 #if defined(__x86_64__)
 extern "C" void emu_switch(void **save, void *to);
@@ -372,6 +374,7 @@ static void run_block(unsigned n)
         f->idx = dim3(i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y);
         f->state = READY;
         f->warp_ops = f->votes = 0;
+        f->waited = false;
         f->fake = NULL;
         f->sp = first_sp(stacks + (size_t)i * STACK, entry);
     }
@@ -385,6 +388,14 @@ static void run_block(unsigned n)
         } while (release_warps(n));
     } while (release_block(n));
     emu_copies_end();
+    for (unsigned i = 0; begins_early && i < n; i++)
+        if (!fibers[i].waited)
+            die("a kernel that begins early did not wait for the one before");
+}
+
+void emu_wait(void)
+{
+    now->waited = true;
 }
 
 /* ---- shared memory ---- */
@@ -429,13 +440,20 @@ struct emu_node {
     size_t shared;
     void (*body)(void *);
     void *closure; /* for a copy within the device: {to, from, bytes} */
+    bool early;
     emu_node *next;
 };
 struct emu_graph {
     emu_node *first, **end;
 };
 static emu_graph *capturing;
+static bool next_early, captured_early;
 static unsigned long long launches;
+
+void emu_early(void)
+{
+    next_early = true;
+}
 
 static void run_kernel(const emu_node *k)
 {
@@ -459,6 +477,7 @@ static void run_kernel(const emu_node *k)
     memory_open();
     body = k->body;
     closure = k->closure;
+    begins_early = k->early;
     gridDim = k->grid;
     blockDim = k->block;
     for (size_t i = 0; i < blocks; i++) {
@@ -479,7 +498,9 @@ static void run_kernel(const emu_node *k)
 void emu_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, void (*fn)(void *),
                 void *arg, size_t bytes)
 {
-    emu_node k = {kernel, grid, block, shared, fn, arg, NULL};
+    emu_node k = {kernel, grid, block, shared, fn, arg, next_early, NULL};
+    captured_early |= next_early;
+    next_early = false;
     if (!capturing) {
         run_kernel(&k);
         return;
@@ -536,6 +557,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode)
         return cudaErrorInvalidValue;
     capturing = (emu_graph *)malloc(sizeof *capturing);
     *capturing = {NULL, &capturing->first};
+    captured_early = false;
     return cudaSuccess;
 }
 
@@ -543,7 +565,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *g)
 {
     *g = capturing;
     capturing = NULL;
-    if (refused_at != 2)
+    if (refused_at != 2 && !(refused_at == 4 && captured_early))
         return cudaSuccess;
     cudaGraphDestroy(*g);
     *g = NULL;

@@ -516,6 +516,10 @@ static void steps_of(const struct op_case *c, enum precision precision, unsigned
         compare_bits(c, &graphs, &plain, "graphs and plain launches");
         free(plain.out);
     }
+    emu_refuse_graphs(4);
+    CHECK(steps_on("cuda", precision, c, &plain) >= least);
+    compare_bits(c, &graphs, &plain, "graphs with and without kernels that begin early");
+    free(plain.out);
     emu_refuse_graphs(0);
     if (precision == PRECISION_EXACT) {
         steps_on("cpu", precision, c, &plain);

@@ -56,6 +56,30 @@ __device__ __forceinline__ float exp_f(float x)
     return x < -87.33654f ? 0.0f : p;
 }
 
+/* 2^x, to about 2 ulp; 0 for minus infinity. */
+__device__ __forceinline__ float exp2_fast(float x)
+{
+#ifndef CUDA_EMU
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return exp2f(x);
+#endif
+}
+
+/* 1 / x for x >= 1, to about 1 ulp; 0 for infinity. */
+__device__ __forceinline__ float reciprocal_fast(float x)
+{
+#ifndef CUDA_EMU
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return 1.0f / x;
+#endif
+}
+
 /* For LAUNCH_EARLY. */
 __device__ __forceinline__ void next_may_begin(void)
 {
@@ -68,6 +92,8 @@ __device__ __forceinline__ void kernel_before_ended(void)
 {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.wait;" ::: "memory");
+#elif defined(CUDA_EMU)
+    emu_wait();
 #endif
 }
 

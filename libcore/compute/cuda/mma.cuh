@@ -85,18 +85,6 @@ static inline void mma_tile(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, 
 }
 #endif
 
-/* 2^x, to about 2 ulp; 0 for minus infinity. */
-__device__ __forceinline__ float exp2_fast(float x)
-{
-#ifndef CUDA_EMU
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-#else
-    return exp2f(x);
-#endif
-}
-
 /* Two floats rounded to bf16, the first in the low half. */
 __device__ __forceinline__ uint32_t pack_bf16(float lo, float hi)
 {

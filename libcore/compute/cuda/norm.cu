@@ -215,6 +215,7 @@ __global__ void __launch_bounds__(R *ROW_THREADS)
     norm_rows(struct norm a, struct row_shape shape, uint16_t *shadow, size_t ld)
 {
     SHARED(float, shared);
+    kernel_before_ended();
     unsigned t = threadIdx.x % shape.threads;
     unsigned row = blockIdx.x * shape.groups + threadIdx.x / shape.threads;
     if (row >= a.m * a.heads)
@@ -249,13 +250,13 @@ __global__ void __launch_bounds__(R *ROW_THREADS)
         unsigned row_threads = (shape).threads * (shape).groups;                                   \
         size_t row_shared = 2 * GROUP_FLOATS * sizeof(float);                                      \
         if ((shape).r == 1 && (whole))                                                             \
-            LAUNCH(c, (kernel<1, true>), grid, row_threads, row_shared, __VA_ARGS__);              \
+            LAUNCH_EARLY(c, (kernel<1, true>), grid, row_threads, row_shared, __VA_ARGS__);        \
         else if ((shape).r == 1)                                                                   \
-            LAUNCH(c, (kernel<1, false>), grid, row_threads, row_shared, __VA_ARGS__);             \
+            LAUNCH_EARLY(c, (kernel<1, false>), grid, row_threads, row_shared, __VA_ARGS__);       \
         else if (whole)                                                                            \
-            LAUNCH(c, (kernel<2, true>), grid, row_threads, row_shared, __VA_ARGS__);              \
+            LAUNCH_EARLY(c, (kernel<2, true>), grid, row_threads, row_shared, __VA_ARGS__);        \
         else                                                                                       \
-            LAUNCH(c, (kernel<2, false>), grid, row_threads, row_shared, __VA_ARGS__);             \
+            LAUNCH_EARLY(c, (kernel<2, false>), grid, row_threads, row_shared, __VA_ARGS__);       \
     } while (0)
 
 void cuda_norm(struct backend *b, const struct norm *a)
@@ -290,6 +291,7 @@ __global__ void __launch_bounds__(R *ROW_THREADS)
                    size_t ld)
 {
     SHARED(float, shared);
+    kernel_before_ended();
     unsigned t = threadIdx.x % shape.threads, heads = (unsigned)a.heads;
     unsigned group = blockIdx.x * shape.groups + threadIdx.x / shape.threads;
     unsigned turn = 0;

@@ -186,6 +186,7 @@ __global__ void rotate(struct rope_args a)
 /* The same, four pairs at once: heads and their halves are whole. */
 __global__ void rotate4(struct rope_args a, unsigned shift)
 {
+    kernel_before_ended();
     next_may_begin();
     unsigned half = (unsigned)(a.rot / 2);
     float sign = a.inverse ? -1.0f : 1.0f;
@@ -213,30 +214,40 @@ void cuda_rope(struct backend *b, const struct rope_args *a)
         return;
     struct quads q = quads_of(a->m, width);
     if (whole_rows(a->x, a->d) && whole_vector(a->cos, pairs) && whole_vector(a->sin, pairs))
-        LAUNCH(d, rotate4, q.grid, THREADS, 0, *a, q.shift);
+        LAUNCH_EARLY(d, rotate4, q.grid, THREADS, 0, *a, q.shift);
     else
         LAUNCH(d, rotate, grid_rows(a->m, width), THREADS, 0, *a);
 }
 
 /* ---- the gate ---- */
 
-__device__ __forceinline__ float sigmoid(float g)
+static bool fast(const struct cuda *c)
 {
+    return c->b.precision == PRECISION_BF16;
+}
+
+/* FAST: to about 4 ulp, where what is multiplied next is rounded to bf16. */
+template <bool FAST> __device__ __forceinline__ float sigmoid(float g)
+{
+    if (FAST)
+        return reciprocal_fast(1.0f + exp2_fast(g * -1.44269504f));
     return 1.0f / (1.0f + exp_f(0.0f - g));
 }
 
-__device__ __forceinline__ float4 each_gate(float4 g, float4 u)
+template <bool FAST> __device__ __forceinline__ float4 each_gate(float4 g, float4 u)
 {
-    return float4{g.x * sigmoid(g.x) * u.x, g.y * sigmoid(g.y) * u.y, g.z * sigmoid(g.z) * u.z,
-                  g.w * sigmoid(g.w) * u.w};
+    return float4{g.x * sigmoid<FAST>(g.x) * u.x, g.y * sigmoid<FAST>(g.y) * u.y,
+                  g.z * sigmoid<FAST>(g.z) * u.z, g.w * sigmoid<FAST>(g.w) * u.w};
 }
 
+template <bool FAST>
 __global__ void gate(struct swiglu a, unsigned shift, bool whole, uint16_t *shadow, size_t ld)
 {
+    kernel_before_ended();
     EACH4(m, i, a.m, ld, shift)
     {
         const float *gu = row_at(a.gu, m);
-        float4 y = each_gate(load4(gu, i, a.f, whole), load4(gu + a.f, i, a.f, whole));
+        float4 y = each_gate<FAST>(load4(gu, i, a.f, whole), load4(gu + a.f, i, a.f, whole));
         if (!a.fleeting)
             store4(row_at(a.y, m), i, a.f, whole, y);
         if (shadow)
@@ -254,32 +265,35 @@ void cuda_swiglu(struct backend *b, const struct swiglu *a)
     uint16_t *shadow = cuda_shadow(d, a->y, a->m, a->f);
     struct swiglu g = *a;
     g.fleeting = a->fleeting && shadow;
-    LAUNCH(d, gate, q.grid, THREADS, 0, g, q.shift,
-           whole_rows(a->gu, a->f) && whole_rows(a->y, a->f), shadow, ld);
+    LAUNCH_EARLY(d, (fast(d) ? gate<true> : gate<false>), q.grid, THREADS, 0, g, q.shift,
+                 whole_rows(a->gu, a->f) && whole_rows(a->y, a->f), shadow, ld);
     cuda_left_unwritten(g.fleeting, a->y, a->m, a->f);
 }
 
+template <bool FAST>
 __device__ __forceinline__ void gate_slopes(float g, float u, float dy, float *dg, float *du)
 {
-    float s = sigmoid(g), rest = 1.0f - s, slope = s * fmaf(g, rest, 1.0f);
+    float s = sigmoid<FAST>(g), rest = 1.0f - s, slope = s * fmaf(g, rest, 1.0f);
     *dg = dy * u * slope;
     *du = dy * (g * s);
 }
 
 /* The shadow is that of dgu: what is of u lies from column f on, in pieces of four if `whole`. */
+template <bool FAST>
 __global__ void gate_grad(struct swiglu_grad a, unsigned shift, bool whole, uint16_t *shadow,
                           size_t ld)
 {
+    kernel_before_ended();
     EACH4(m, i, a.m, a.f, shift)
     {
         const float *gu = row_at(a.gu, m);
         float *dgu = row_at(a.dgu, m);
         float4 g = load4(gu, i, a.f, whole), u = load4(gu + a.f, i, a.f, whole);
         float4 dy = load4(row_at(a.dy, m), i, a.f, whole), dg, du;
-        gate_slopes(g.x, u.x, dy.x, &dg.x, &du.x);
-        gate_slopes(g.y, u.y, dy.y, &dg.y, &du.y);
-        gate_slopes(g.z, u.z, dy.z, &dg.z, &du.z);
-        gate_slopes(g.w, u.w, dy.w, &dg.w, &du.w);
+        gate_slopes<FAST>(g.x, u.x, dy.x, &dg.x, &du.x);
+        gate_slopes<FAST>(g.y, u.y, dy.y, &dg.y, &du.y);
+        gate_slopes<FAST>(g.z, u.z, dy.z, &dg.z, &du.z);
+        gate_slopes<FAST>(g.w, u.w, dy.w, &dg.w, &du.w);
         if (!a.fleeting) {
             store4(dgu, i, a.f, whole, dg);
             store4(dgu + a.f, i, a.f, whole, du);
@@ -301,6 +315,7 @@ void cuda_swiglu_backward(struct backend *b, const struct swiglu_grad *a)
     uint16_t *shadow = a->f % 4 == 0 ? cuda_shadow(d, a->dgu, a->m, 2 * a->f) : NULL;
     struct swiglu_grad g = *a;
     g.fleeting = a->fleeting && shadow;
-    LAUNCH(d, gate_grad, q.grid, THREADS, 0, g, q.shift, whole, shadow, shadow_row(2 * a->f));
+    LAUNCH_EARLY(d, (fast(d) ? gate_grad<true> : gate_grad<false>), q.grid, THREADS, 0, g, q.shift,
+                 whole, shadow, shadow_row(2 * a->f));
     cuda_left_unwritten(g.fleeting, a->dgu, a->m, 2 * a->f); /* which may have been gu */
 }

@@ -214,6 +214,19 @@ static bool record(struct cuda *c, cudaGraphExec_t *exec)
     return ok;
 }
 
+/* A driver that does not record kernels that begin early may record them one behind the other. */
+static bool record_somehow(struct cuda *c, cudaGraphExec_t *exec)
+{
+    if (record(c, exec))
+        return true;
+    (void)cudaGetLastError();
+    *exec = NULL;
+    if (!c->early)
+        return false;
+    c->early = false;
+    return record_somehow(c, exec);
+}
+
 static void step_end(struct backend *b)
 {
     struct cuda *c = cuda_of(b);
@@ -223,11 +236,8 @@ static void step_end(struct backend *b)
     struct sequence *q = find(s);
     q->last = s->n;
     q->times++;
-    if (!q->graph && !s->refused && q->times > PLAIN && !record(c, &q->graph)) {
-        (void)cudaGetLastError();
-        q->graph = NULL;
-        s->refused = true;
-    }
+    if (!q->graph && !s->refused && q->times > PLAIN)
+        s->refused = !record_somehow(c, &q->graph);
     if (q->graph)
         cuda_check(cudaGraphLaunch(q->graph, c->stream), "a step");
     else
