@@ -186,7 +186,7 @@ struct attention {
     float scale;
 };
 
-/* The gradient.  Every key of the plan has its row in the batch: n_rows = n_keys,
+/* The gradient.  Every key of the plan has its row in the batch, which has no others: n_rows = n_keys,
  * and shared runs are sequences of the same plan, named by shared_row.
  *     P_ij = exp(scale q_i.k_j - lse_i), D_i = sum over d of dout out
  *     dV_j = sum P_ij dout_i;  dS = P (dout.v - D);  dq_i = scale sum dS k_j;  dk_j = scale sum dS q_i

@@ -97,6 +97,15 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
                             cudaStream_t s);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s);
 
+struct cudaFuncAttributes {
+    int ptxVersion;
+};
+template <typename K> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *a, K *)
+{
+    *a = {90};
+    return cudaSuccess;
+}
+
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 cudaError_t emu_shared_limit(const void *kernel, int bytes);
 template <typename K> cudaError_t cudaFuncSetAttribute(K *kernel, cudaFuncAttribute, int bytes)

@@ -43,7 +43,7 @@ void cuda_attention(struct backend *b, const struct attention *a)
     x.out = a->out;
     x.lse = a->lse;
     x.scale = a->scale;
-    if (a->plan->s.n == 0 || a->plan->n_rows == 0)
+    if (a->plan->n_items == 0)
         return;
     if (b->precision == PRECISION_BF16)
         attention_mma(c, &x, a->plan);
@@ -74,7 +74,7 @@ void cuda_attention_backward(struct backend *b, const struct attention_grad *a)
     const struct attn_plan *plan = a->plan;
     struct grad_args g = {};
     size_t n = plan->n_rows * plan->n_heads;
-    if (plan->s.n == 0 || n == 0)
+    if (plan->n_items == 0 || n == 0)
         return;
     float *d = f.take<float>(n);
     g.a = args_of(a->kv, a->layer, plan);

@@ -59,6 +59,7 @@ __device__ __forceinline__ void softmax_rows(const struct tile &t, int first, in
         sum = lanes_sum(sum);
         for (int v = 0; v < 4 && active; v++)
             t.s[row * OPS_KV_BLOCK + v * LANES + lane] = z[v];
+        __syncwarp(); /* all have read the maximum */
         if (active && lane == 0) {
             t.sum[row] = fmaf(t.sum[row], keep, sum);
             t.max[row] = max;

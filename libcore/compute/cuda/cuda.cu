@@ -391,10 +391,23 @@ static bool open_ring(struct cuda *c, struct err *e)
     return true;
 }
 
+__global__ void any_kernel(void)
+{
+}
+
+/* Code for an older architecture runs here too, translated, but has no instruction that waits. */
+static bool kernels_wait(void)
+{
+    struct cudaFuncAttributes a;
+    cuda_check(cudaFuncGetAttributes(&a, any_kernel), "asking for its kernels");
+    return a.ptxVersion >= 90;
+}
+
 static bool open_all(struct cuda *c, const struct backend_options *o, struct err *e)
 {
     static const struct op_limits none = {};
     cuda_check(cudaSetDevice(c->device), "opening it");
+    c->early = kernels_wait();
     if (!open_pool(c, o, e))
         return false;
     cuda_check(cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking), "opening a stream");
@@ -420,7 +433,6 @@ struct backend *cuda_open(const struct backend_options *o, struct err *e)
     c->b.precision = o->precision;
     c->device = device;
     c->sms = p.multiProcessorCount;
-    c->early = p.major >= 9;
     c->shared_limit = p.sharedMemPerBlockOptin;
     if (open_all(c, o, e))
         return &c->b;

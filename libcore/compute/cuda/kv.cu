@@ -436,7 +436,7 @@ void cuda_plan_set(struct backend *b, struct attn_plan *plan, const struct attn_
     struct cuda *c = cuda_of(b);
     host_seqs_set(&plan->s, seqs, n_seqs);
     size_t rows = 0;
-    plan->n_rows = plan->longest = 0;
+    plan->n_rows = plan->longest = plan->n_items = 0;
     for (size_t i = 0; i < n_seqs; i++) {
         plan->n_rows = seqs[i].row + seqs[i].n_rows;
         rows += seqs[i].n_rows;

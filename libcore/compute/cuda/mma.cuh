@@ -273,10 +273,10 @@ __device__ __forceinline__ void fetch_rows(uint16_t *to, const void *all, size_t
         fill_row(to + i * ld, i < n ? all : NULL, true, at + (size_t)(i * d), d);
 }
 
-/* Zeros behind rows of d elements, up to sixteens: what copies do not write. */
+/* Zeros behind rows of d elements, up to sixteens: what copies do not write; fill_row() does. */
 __device__ __forceinline__ void clear_margin(uint16_t *tile, int rows, int d)
 {
-    int wide = (d + 15) / 16 * 16 - d;
+    int wide = d % 8 ? 0 : (d + 15) / 16 * 16 - d;
     for (int i = (int)threadIdx.x; wide && i < rows * wide; i += MMA_THREADS)
         tile[i / wide * tile_ld(d) + d + i % wide] = 0;
 }

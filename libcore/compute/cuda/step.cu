@@ -92,7 +92,7 @@ static void key_of(struct bytes *key, const struct linear *a)
 
 static void key_of(struct bytes *key, const struct norm *a)
 {
-    key_add(key, a->m, a->heads, a->c, a->x, a->y, a->w, a->eps);
+    key_add(key, a->m, a->heads, a->c, a->x, a->y, a->w, a->eps, a->fleeting);
 }
 
 static void key_of(struct bytes *key, const struct rope_args *a)
@@ -102,7 +102,7 @@ static void key_of(struct bytes *key, const struct rope_args *a)
 
 static void key_of(struct bytes *key, const struct swiglu *a)
 {
-    key_add(key, a->m, a->f, a->gu, a->y);
+    key_add(key, a->m, a->f, a->gu, a->y, a->fleeting);
 }
 
 static void key_of(struct bytes *key, const struct kv_write *a)

@@ -138,6 +138,8 @@ void cuda_weight_load(struct backend *b, struct weight *w, size_t row, size_t n_
                       const float *host)
 {
     ASSERT(w->own && row <= w->n && n_rows <= w->n - row);
+    if (!n_rows || !w->k)
+        return;
     struct cuda *c = cuda_of(b);
     frame f(c);
     float *staging = f.take<float>(STAGING / sizeof(float));
@@ -153,6 +155,8 @@ void cuda_weight_read(struct backend *b, const struct weight *w, size_t row, siz
                       float *host)
 {
     ASSERT(row <= w->n && n_rows <= w->n - row);
+    if (!n_rows || !w->k)
+        return;
     frame f(cuda_of(b));
     float *staging = f.take<float>(STAGING / sizeof(float));
     size_t most = rows_at_once(w);
@@ -165,6 +169,6 @@ void cuda_weight_read(struct backend *b, const struct weight *w, size_t row, siz
 
 void cuda_weight_refresh(struct backend *b, struct weight *w, const float *masters)
 {
-    if (w->own)
+    if (w->own && w->n && w->k)
         store_rows(cuda_of(b), w, 0, w->n, masters);
 }
