@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules
 comma := ,
 
 # One folder per configuration, so that builds never mix.
-CONFIG := $(if $(LIBFUZZER),fuzz,$(if $(ASAN),asan,$(if $(TSAN),tsan,$(if $(DEBUG),debug,release))))$(if $(CUDA),-cuda)$(if $(filter clang%,$(notdir $(CC))),-clang)
+CONFIG := $(if $(LIBFUZZER),fuzz,$(if $(ASAN),asan,$(if $(TSAN),tsan,$(if $(RACES),races,$(if $(DEBUG),debug,release)))))$(if $(CUDA),-cuda)$(if $(filter clang%,$(notdir $(CC))),-clang)
 B := build/$(CONFIG)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
@@ -155,6 +155,14 @@ check-fuzz: $(FUZZ)
 check-cuda-emu: all $(EMU_TESTS) $(EMU_UNIT) $(EMU_PROGRAMS)
 	@B=$(B) tests/run.sh cuda
 	@B=$(B) BATS_FILES=tests/device.bats tests/run.sh bats
+
+## check-races: races, unwritten memory and early reads in the CUDA device's kernels, every access looked at; no GPU
+.PHONY: check-races
+check-races:
+	@$(MAKE) --no-print-directory RACES=1 races-tests
+	@B=build/races tests/run.sh cuda
+.PHONY: races-tests
+races-tests: $(RACES_TESTS)
 
 ## check-gpu: the CUDA device's tests on a GPU (status 69 where there is none)
 check-gpu:

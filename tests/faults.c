@@ -77,7 +77,7 @@ __attribute__((constructor)) static void start(void)
     static const struct {
         const char *name;
         int value;
-    } names[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},  {"EAGAIN", EAGAIN},
+    } names[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"EAGAIN", EAGAIN},
                  {"EMFILE", EMFILE}, {"SHORT", -1},      {"ENOMEM", ENOMEM}, {"KILL", -2}};
     dl_iterate_phdr(find_program, NULL);
     self = getpid();

@@ -1,12 +1,10 @@
 /* copies.cc - copies into shared memory that threads do not wait for: what is there in between is NaN,
  * so that neither an early nor a late look goes unnoticed. */
 #include "cuda_runtime.h"
+#include "parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-void die(const char *what);
-void emu_copies_end(void);
 
 enum { THREADS = 1024, COPIES = 512, COPY_BYTES = 16 };
 static struct {
@@ -34,6 +32,9 @@ void emu_copy_async(void *to, const void *from, int bytes, bool there)
     if (there)
         memcpy(c.bytes, from, (size_t)bytes);
     memset(to, 0xff, (size_t)bytes);
+    if (there)
+        races_access(from, (size_t)bytes, RACES_READ, __builtin_return_address(0));
+    races_access(to, (size_t)bytes, RACES_WRITE, __builtin_return_address(0));
     t.group[t.n++] = t.groups;
     used = true;
 }
@@ -49,15 +50,17 @@ void emu_copies_wait(int left)
     auto &t = threads[threadIdx.x];
     int over = t.groups - left, kept = 0;
     for (int i = 0; i < t.n; i++)
-        if (t.group[i] < over)
+        if (t.group[i] < over) {
+            races_access(t.copies[i].to, (size_t)t.copies[i].n, RACES_WRITE,
+                         __builtin_return_address(0));
             memcpy(t.copies[i].to, t.copies[i].bytes, (size_t)t.copies[i].n);
-        else
+        } else {
             t.group[kept] = t.group[i] - over, t.copies[kept++] = t.copies[i];
+        }
     t.n = kept;
     t.groups = over > 0 ? left : t.groups;
 }
 
-/* A block has ended. */
 void emu_copies_end(void)
 {
     for (unsigned i = 0; used && i < THREADS; i++) {

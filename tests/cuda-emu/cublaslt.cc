@@ -1,10 +1,8 @@
 /* cublaslt.cc - see cublasLt.h. */
 #include "cublasLt.h"
+#include "parts.h"
 
 #include <stdlib.h>
-
-void emu_work(void (*fn)(void *), void *arg, size_t bytes);
-void emu_open(bool open); /* the device's memory */
 
 static bool refusing;
 static unsigned long long refused;

@@ -10,6 +10,7 @@
 #define CUDA_EMU_RUNTIME_H
 
 #include "emu.h"
+#include "races.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -154,6 +155,7 @@ void emu_call(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A... a
 
 void emu_early(void); /* the next kernel begins early */
 void emu_wait(void);  /* and every thread of it calls this */
+void emu_next_may_begin(void);
 #define LAUNCH_EARLY(c, ...) ((c)->early ? emu_early() : (void)0, LAUNCH(c, __VA_ARGS__))
 
 /* What a kernel calls its dynamic shared memory. */
@@ -192,12 +194,26 @@ inline int __popc(unsigned v)
     return __builtin_popcount(v);
 }
 
+/* What races.cc is told of by a call, not by the compiler. */
+#ifdef EMU_RACES
+#define EMU_TOLD __attribute__((noinline, no_sanitize_thread))
+#else
+#define EMU_TOLD
+#endif
+
 /* Of integers only: sums of floats would depend on the order. A thread keeps its turn between barriers. */
-inline int atomicAdd(int *p, int v)
+EMU_TOLD inline int atomicAdd(int *p, int v)
 {
     int was = *p;
+    races_access(p, sizeof *p, RACES_ATOMIC, __builtin_return_address(0));
     *p += v;
     return was;
+}
+
+template <typename T> EMU_TOLD void emu_store_equal(T *p, T v)
+{
+    races_access(p, sizeof *p, RACES_EQUAL, __builtin_return_address(0));
+    *p = v;
 }
 
 /* 16, 8 or 4 bytes into shared memory, zeros unless `there`; see mma.cuh. */

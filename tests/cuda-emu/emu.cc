@@ -1,223 +1,19 @@
-/* emu.cc - see cuda_runtime.h. */
+/* emu.cc - kernels, launches and graphs; see cuda_runtime.h. */
 #include "cuda_runtime.h"
-#include "cublasLt.h"
+#include "parts.h"
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
+#if ASAN
 #include <sanitizer/common_interface_defs.h>
-#define ASAN 1
-#else
-#define ASAN 0
 #endif
-
-void emu_fly(const void *from, size_t bytes); /* pinned.cc */
-void emu_land(void);
-void permute(unsigned *p, unsigned n); /* order.cc */
-void emu_copies_end(void);             /* copies.cc */
-void die(const char *what);
 
 void die(const char *what)
 {
     fprintf(stderr, "cuda-emu: %s\n", what);
     abort();
-}
-
-/* ---- device memory ----
- * Kernels may touch it; while none runs its pages are shut. Copies go through a second mapping of
- * the same memory, which nobody else knows. */
-
-enum { REGIONS = 16 };
-static struct region {
-    char *p, *open; /* what the device calls it; always open */
-    size_t bytes;
-} regions[REGIONS];
-static int open_depth;
-
-static void protect(int how)
-{
-    for (struct region &r : regions)
-        if (r.p && mprotect(r.p, r.bytes, how) != 0)
-            die("mprotect failed");
-}
-
-static void memory_open(void)
-{
-    if (open_depth++ == 0)
-        protect(PROT_READ | PROT_WRITE);
-}
-
-static void memory_shut(void)
-{
-    if (--open_depth == 0)
-        protect(PROT_NONE);
-}
-
-static size_t total_memory(void)
-{
-    const char *mib = getenv("CUDA_EMU_MEMORY"); /* MiB */
-    return (size_t)(mib ? strtoull(mib, NULL, 10) : 2048) << 20;
-}
-
-static size_t taken(void)
-{
-    size_t n = 0;
-    for (struct region &r : regions)
-        n += r.bytes;
-    return n;
-}
-
-cudaError_t cudaMalloc(void **p, size_t bytes)
-{
-    bytes = (bytes + 65535) / 65536 * 65536;
-    if (bytes > total_memory() - taken())
-        return cudaErrorMemoryAllocation;
-    for (struct region &r : regions)
-        if (!r.p) {
-            int fd = memfd_create("cuda-emu", MFD_CLOEXEC);
-            if (fd < 0 || ftruncate(fd, (off_t)bytes) != 0)
-                die("no memory for the device");
-            void *at = mmap(NULL, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-            void *open =
-                mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-            close(fd);
-            if (at == MAP_FAILED || open == MAP_FAILED)
-                die("no room for the device's memory");
-            r = {(char *)at, (char *)open, bytes};
-            *p = at;
-            return cudaSuccess;
-        }
-    return cudaErrorMemoryAllocation;
-}
-
-cudaError_t cudaFree(void *p)
-{
-    for (struct region &r : regions)
-        if (p && r.p == p) {
-#if ASAN
-            __asan_unpoison_memory_region(r.p, r.bytes);
-#endif
-            munmap(r.p, r.bytes);
-            munmap(r.open, r.bytes);
-            r = {NULL, NULL, 0};
-            return cudaSuccess;
-        }
-    return p ? cudaErrorInvalidValue : cudaSuccess;
-}
-
-/* Where the device's memory at p is open; NULL: it is not the device's. */
-static char *opened(const void *p, size_t bytes)
-{
-    const char *at = (const char *)p;
-    for (struct region &r : regions)
-        if (r.p && at >= r.p && at + bytes <= r.p + r.bytes) {
-#if ASAN
-            if (__asan_region_is_poisoned((void *)p, bytes))
-                die("a copy to or from device memory that was not taken");
-#endif
-            return r.open + (at - r.p);
-        }
-    return NULL;
-}
-
-void emu_pool_used(void *p, size_t bytes, size_t room)
-{
-#if ASAN
-    __asan_unpoison_memory_region(p, bytes);
-    __asan_poison_memory_region((char *)p + bytes, room - bytes);
-#else
-    (void)p, (void)bytes, (void)room;
-#endif
-}
-
-void emu_pool_free(void *p, size_t room)
-{
-#if ASAN
-    __asan_poison_memory_region(p, room);
-#else
-    (void)p, (void)room;
-#endif
-}
-
-enum { FIRST = 64 << 10 }; /* of large pieces, for speed */
-
-void emu_scratch(void *p, size_t bytes)
-{
-    char *at = opened(p, bytes);
-    if (!at)
-        die("scratch that is not the device's");
-    memset(at, 0xff, bytes < FIRST ? bytes : (size_t)FIRST);
-}
-
-/* ---- devices ---- */
-
-static bool hidden = getenv("CUDA_EMU_NONE") != NULL;
-static size_t shared_most = 160 << 10;
-
-void emu_shared_most(size_t bytes)
-{
-    shared_most = bytes;
-}
-
-void emu_hide_devices(bool hide)
-{
-    hidden = hide;
-}
-
-const char *cudaGetErrorString(cudaError_t e)
-{
-    return e == cudaSuccess                 ? "no error"
-           : e == cudaErrorNoDevice         ? "no CUDA-capable device is detected"
-           : e == cudaErrorMemoryAllocation ? "out of memory"
-                                            : "an error";
-}
-
-static cudaError_t last_error;
-
-cudaError_t cudaGetLastError(void)
-{
-    cudaError_t e = last_error;
-    last_error = cudaSuccess;
-    return e;
-}
-
-cudaError_t cudaGetDeviceCount(int *n)
-{
-    *n = hidden ? 0 : 1;
-    return hidden ? cudaErrorNoDevice : cudaSuccess;
-}
-
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
-{
-    if (device != 0)
-        return cudaErrorInvalidValue;
-    *p = {"emulated", total_memory(), 9, 0, 4, shared_most};
-    return cudaSuccess;
-}
-
-cudaError_t cudaDriverGetVersion(int *version)
-{
-    *version = CUDART_VERSION;
-    return cudaSuccess;
-}
-
-cudaError_t cudaSetDevice(int device)
-{
-    return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
-}
-
-cudaError_t cudaMemGetInfo(size_t *free, size_t *total)
-{
-    *total = total_memory();
-    *free = *total - taken();
-    return cudaSuccess;
 }
 
 /* ---- fibers ---- */
@@ -229,9 +25,9 @@ struct fiber {
     void *sp;
     dim3 idx;
     enum state state;
-    unsigned warp_ops, votes;
+    unsigned warp_ops, votes, barriers, warp_syncs;
     bool waited; /* for the kernel before */
-    void *fake; /* of the address sanitizer */
+    void *fake;  /* of the address sanitizer */
 };
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
@@ -373,7 +169,7 @@ static void run_block(unsigned n)
         fiber *f = &fibers[i];
         f->idx = dim3(i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y);
         f->state = READY;
-        f->warp_ops = f->votes = 0;
+        f->warp_ops = f->votes = f->barriers = f->warp_syncs = 0;
         f->waited = false;
         f->fake = NULL;
         f->sp = first_sp(stacks + (size_t)i * STACK, entry);
@@ -387,6 +183,7 @@ static void run_block(unsigned n)
                     run_fiber(&fibers[p[i]]);
         } while (release_warps(n));
     } while (release_block(n));
+    now = NULL;
     emu_copies_end();
     for (unsigned i = 0; begins_early && i < n; i++)
         if (!fibers[i].waited)
@@ -396,6 +193,19 @@ static void run_block(unsigned n)
 void emu_wait(void)
 {
     now->waited = true;
+}
+
+void emu_next_may_begin(void)
+{
+    races_next_may_begin(now->waited);
+}
+
+bool emu_thread_now(struct emu_thread *t)
+{
+    if (!now)
+        return false;
+    *t = {(unsigned)(now - fibers), now->warp_syncs, now->barriers, now->waited};
+    return true;
 }
 
 /* ---- shared memory ---- */
@@ -408,7 +218,7 @@ static struct {
 
 cudaError_t emu_shared_limit(const void *kernel, int bytes)
 {
-    if ((size_t)bytes > shared_most)
+    if ((size_t)bytes > emu_shared_room())
         return cudaErrorInvalidValue;
     for (auto &l : limits)
         if (!l.kernel || l.kernel == kernel) {
@@ -450,6 +260,11 @@ static emu_graph *capturing;
 static bool next_early, captured_early;
 static unsigned long long launches;
 
+bool emu_capturing(void)
+{
+    return capturing != NULL;
+}
+
 void emu_early(void)
 {
     next_early = true;
@@ -458,9 +273,11 @@ void emu_early(void)
 static void run_kernel(const emu_node *k)
 {
     if (!k->kernel) { /* a copy, or work of the library */
+        races_launch(NULL, false);
         k->body(k->closure);
         return;
     }
+    races_launch(k->kernel, k->early);
     size_t threads = (size_t)k->block.x * k->block.y * k->block.z;
     size_t blocks = (size_t)k->grid.x * k->grid.y * k->grid.z;
     if (!threads || threads > FIBERS || !blocks || k->grid.x > 0x7fffffff || k->grid.y > 65535 ||
@@ -474,7 +291,7 @@ static void run_kernel(const emu_node *k)
     unsigned *p = (unsigned *)malloc(blocks * sizeof *p);
     permute(p, (unsigned)blocks);
     void *raw = NULL;
-    memory_open();
+    emu_open(true);
     body = k->body;
     closure = k->closure;
     begins_early = k->early;
@@ -487,10 +304,12 @@ static void run_kernel(const emu_node *k)
         if (raw)
             memset(raw, 0xff, k->shared);
         shared_memory = raw;
+        races_block(b, raw, k->shared);
         run_block((unsigned)threads);
+        races_block(0, NULL, 0);
         free(raw);
     }
-    memory_shut();
+    emu_open(false);
     free(p);
     launches++;
 }
@@ -513,15 +332,6 @@ void emu_launch(const void *kernel, dim3 grid, dim3 block, size_t shared, void (
     capturing->end = &copy->next;
 }
 
-void emu_open(bool open)
-{
-    if (open)
-        memory_open();
-    else
-        memory_shut();
-}
-
-/* Not a kernel, but part of a graph. */
 void emu_work(void (*fn)(void *), void *arg, size_t bytes)
 {
     emu_launch(NULL, dim3(), dim3(), 0, fn, arg, bytes);
@@ -606,87 +416,18 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x)
     return cudaGraphDestroy(x);
 }
 
-/* ---- streams and copies ---- */
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
-{
-    *s = NULL;
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamDestroy(cudaStream_t)
-{
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t)
-{
-    if (capturing)
-        die("waiting while a graph is recorded");
-    emu_land();
-    return cudaSuccess;
-}
-
-/* Both ends are host memory here. */
-struct copying {
-    void *to;
-    const void *from;
-    size_t bytes;
-};
-
-static void copy(void *arg)
-{
-    const copying *c = (const copying *)arg;
-    memcpy(c->to, c->from, c->bytes);
-}
-
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
-                            cudaStream_t)
-{
-    char *to_open = opened(to, bytes), *from_open = opened(from, bytes);
-    if ((to_open != NULL) != (kind != cudaMemcpyDeviceToHost) ||
-        (from_open != NULL) != (kind != cudaMemcpyHostToDevice))
-        die("a copy from or to memory that is not what it is said to be");
-    if (capturing && kind != cudaMemcpyDeviceToDevice)
-        die("a copy from or to the host while a graph is recorded");
-    if (kind == cudaMemcpyHostToDevice)
-        emu_fly(from, bytes);
-    copying c = {to_open ? to_open : to, from_open ? from_open : from, bytes};
-    emu_work(copy, &c, sizeof c);
-    return cudaSuccess;
-}
-
-struct setting {
-    char *p;
-    int value;
-    size_t bytes;
-};
-
-static void set(void *arg)
-{
-    const setting *s = (const setting *)arg;
-    memset(s->p, s->value, s->bytes);
-}
-
-cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t)
-{
-    setting s = {opened(p, bytes), value, bytes};
-    if (!s.p)
-        die("memset of memory that is not the device's");
-    emu_work(set, &s, sizeof s);
-    return cudaSuccess;
-}
-
 /* ---- inside a kernel ---- */
 
 void __syncthreads(void)
 {
+    now->barriers++;
     to_scheduler(AT_BARRIER);
 }
 
 int __syncthreads_or(int v)
 {
     unsigned which = now->votes++ % 3;
+    now->barriers++;
     vote[which] |= v != 0;
     to_scheduler(AT_BARRIER);
     int out = vote[which];
@@ -697,6 +438,7 @@ int __syncthreads_or(int v)
 void __syncwarp(unsigned)
 {
     emu_exchange("", 1);
+    now->warp_syncs++;
 }
 
 unsigned __ballot_sync(unsigned, int v)

@@ -15,9 +15,9 @@ void emu_order(unsigned order);
 
 unsigned long long emu_launches(void); /* kernels run so far */
 unsigned long long emu_graphs(void);   /* graphs launched so far */
-void emu_refuse_graphs(int at); /* 0: they work; refused at 1 the begin, 2 the end, 3 the making,
+void emu_refuse_graphs(int at);   /* 0: they work; refused at 1 the begin, 2 the end, 3 the making,
                                    4 the end if a kernel begins early */
-void emu_hide_devices(bool hide);        /* as on a machine without a GPU */
+void emu_hide_devices(bool hide); /* as on a machine without a GPU */
 void emu_shared_most(size_t bytes);      /* that a block may ask for, of devices opened later */
 void emu_lt_refuse(bool refuse);         /* the library has no algorithm for any product */
 unsigned long long emu_lt_refused(void); /* products for which it had none */

@@ -1,9 +1,8 @@
 /* order.cc - the orders of threads and blocks that emu_order() chooses. */
 #include "emu.h"
+#include "parts.h"
 
 #include <stdint.h>
-
-void permute(unsigned *p, unsigned n);
 
 static unsigned order;
 static uint64_t order_state;

@@ -3,10 +3,9 @@
  * Copies from it may be read by the device until something later was waited for: what they read is
  * kept, and compared then. */
 #include "cuda_runtime.h"
+#include "parts.h"
 
 #include <stdlib.h>
-
-void die(const char *what);
 
 enum { REGIONS = 16 };
 

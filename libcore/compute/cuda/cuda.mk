@@ -54,6 +54,9 @@ EMU_UNIT  := $(addprefix $(B)/tests/cuda/,test_generate test_train)
 EMU_PROGRAMS := $(addprefix $(B)/emu/,gcpo-rollout gcpo-update gcpo-score)
 EMU_FLAGS := -std=c++17 $(if $(DEBUG),-O0,-O2) -g $(SAN) -Wall -Wextra -Wshadow -Wno-unknown-pragmas $(if $(WERROR),-Werror) \
              -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-math-errno -ffp-contract=off -pthread
+# RACES=1: every access of a kernel, and of what stands for cuBLASLt, comes to tests/cuda-emu/races.cc.
+EMU_FLAGS += $(if $(RACES),-DEMU_RACES)
+INSTRUMENT := $(if $(RACES),-O1 -fsanitize=thread)
 # A fused multiply-add is an instruction, not a call, where the processor has one.
 ifneq ($(filter x86_64,$(shell uname -m)),)
 EMU_FLAGS += -mfma
@@ -62,7 +65,7 @@ endif
 $(B)/obj/emu/%.cu.o: %.cu | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,EMU,$<)
-	$(Q)$(CXX) -x c++ $(CPPFLAGS) -Itests/cuda-emu $(EMU_FLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CXX) -x c++ $(CPPFLAGS) -Itests/cuda-emu $(EMU_FLAGS) $(INSTRUMENT) -MMD -MP -c -o $@ $<
 
 $(B)/obj/emu/%.cc.o: %.cc | $(GEN)
 	@mkdir -p $(@D)
@@ -72,6 +75,15 @@ $(B)/obj/emu/%.cc.o: %.cc | $(GEN)
 $(B)/obj/emu/%.c.o: %.c | $(GEN)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -DGCPO_CUDA $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/emu/tests/cuda-emu/cublaslt.cc.o: EMU_FLAGS += $(INSTRUMENT)
+
+$(B)/obj/tests/cuda/%.o: CPPFLAGS += $(if $(RACES),-DEMU_RACES)
+RACES_TESTS := $(B)/tests/cuda/test_cuda_ops $(B)/tests/cuda/test_races
+$(B)/tests/cuda/test_races: $(B)/obj/emu/tests/cuda-races/test_races.cu.o $(EMU_OBJ) $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(EMU_TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(EMU_OBJ) $(B)/libcore.a
 	@mkdir -p $(@D)

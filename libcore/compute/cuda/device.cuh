@@ -85,6 +85,8 @@ __device__ __forceinline__ void next_may_begin(void)
 {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;");
+#elif defined(CUDA_EMU)
+    emu_next_may_begin();
 #endif
 }
 
@@ -94,6 +96,16 @@ __device__ __forceinline__ void kernel_before_ended(void)
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #elif defined(CUDA_EMU)
     emu_wait();
+#endif
+}
+
+/* Where several threads may write, if all write the same. */
+template <typename T> __device__ __forceinline__ void store_equal(T *p, T v)
+{
+#ifdef CUDA_EMU
+    emu_store_equal(p, v);
+#else
+    *p = v;
 #endif
 }
 

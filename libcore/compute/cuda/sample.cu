@@ -83,9 +83,10 @@ __device__ __forceinline__ const float *heated(const struct draw &o, const float
     each_of(logits, (int)threadIdx.x, n, THREADS, [=](int i, float v) { z[i] = v / heat; });
     __syncthreads();
     for (int i = (int)threadIdx.x; penalized(o) && i < o.n_seen; i += THREADS) {
-        int id = seen[o.seen + i]; /* equal ids write equal values */
+        int id = seen[o.seen + i];
         if (id >= 0 && id < n)
-            z[id] = (logits[id] < 0 ? logits[id] * o.penalty : logits[id] / o.penalty) / heat;
+            store_equal(&z[id],
+                        (logits[id] < 0 ? logits[id] * o.penalty : logits[id] / o.penalty) / heat);
     }
     __syncthreads();
     return z;
