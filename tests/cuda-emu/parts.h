@@ -15,7 +15,7 @@ void die(const char *what); /* emu.cc */
 void emu_work(void (*fn)(void *), void *arg, size_t bytes);
 bool emu_capturing(void); /* a graph is being recorded */
 
-void emu_open(bool open); /* memory.cc: what runs on the device may touch its memory; nests */
+void emu_open(bool open);     /* memory.cc: what runs on the device may touch its memory; nests */
 size_t emu_shared_room(void); /* bytes that a block may ask for */
 
 void emu_fly(const void *from, size_t bytes); /* pinned.cc: the device reads this until ... */

@@ -104,7 +104,8 @@ static void report(const char *what, const void *a, const struct touch *other)
         reported[n_reported] = {a, b, what};
     n_reported++;
     printf("# races: %s\n", what);
-    print_place("    in ", static_cast<const char *>(kernel_now) + 1); /* its own address, not one behind a call */
+    print_place("    in ", static_cast<const char *>(kernel_now) +
+                               1); /* its own address, not one behind a call */
     print_place("    at ", a);
     if (b)
         print_place("    and ", b);
@@ -225,19 +226,22 @@ static void look(struct cell *c, const struct touch &a, bool of_block)
     bool writes = a.kind != RACES_READ;
     if (c->write.scope == a.scope && !ordered(c->write, a) &&
         !(a.kind >= RACES_ATOMIC && a.kind == c->write.kind))
-        report(of_block ? writes ? "two writes to shared memory" : "a read of shared memory beside a write"
-               : writes ? "two writes" : "a read beside a write",
+        report(of_block ? writes ? "two writes to shared memory"
+                                 : "a read of shared memory beside a write"
+               : writes ? "two writes"
+                        : "a read beside a write",
                a.where, &c->write);
     for (const struct touch &r : c->reads)
         if (writes && r.scope == a.scope && !ordered(r, a))
-            report(of_block ? "a write to shared memory beside a read" : "a write beside a read", a.where, &r);
+            report(of_block ? "a write to shared memory beside a read" : "a write beside a read",
+                   a.where, &r);
     if (writes) {
         c->write = a;
         return;
     }
     const struct touch &r = c->reads[0];
-    bool replaces = r.scope != a.scope ||
-                    (r.block == a.block && (r.thread / 32 == a.thread / 32 || r.barriers != a.barriers));
+    bool replaces = r.scope != a.scope || (r.block == a.block && (r.thread / 32 == a.thread / 32 ||
+                                                                  r.barriers != a.barriers));
     c->reads[replaces ? 0 : 1] = a;
 }
 
@@ -258,10 +262,16 @@ void races_access(const void *p, size_t bytes, enum races_kind kind, const void 
     if (!c)
         return;
     bool in_kernel = emu_thread_now(&t); /* the library's own work is not */
-    for (size_t i = 0, n = (reinterpret_cast<uintptr_t>(p) % CELL + bytes + CELL - 1) / CELL; i < n; i++, c++) {
+    for (size_t i = 0, n = (reinterpret_cast<uintptr_t>(p) % CELL + bytes + CELL - 1) / CELL; i < n;
+         i++, c++) {
         if (in_kernel) {
-            struct touch a = {of_block ? blocks : launches, of_block ? 0 : block_now, t.warp_syncs, t.barriers,
-                               (uint16_t)t.number, (uint8_t)kind, where};
+            struct touch a = {of_block ? blocks : launches,
+                              of_block ? 0 : block_now,
+                              t.warp_syncs,
+                              t.barriers,
+                              (uint16_t)t.number,
+                              (uint8_t)kind,
+                              where};
             if (!of_block && now.early && !t.waited)
                 look_early(c, a);
             look(c, a, of_block);

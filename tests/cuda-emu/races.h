@@ -24,7 +24,8 @@ struct emu_thread {
 bool emu_thread_now(struct emu_thread *t);
 
 #ifdef EMU_RACES
-void races_memory(void *p, void *open, size_t bytes); /* the device's; `open`: as the emulator sees it */
+void races_memory(void *p, void *open,
+                  size_t bytes); /* the device's; `open`: as the emulator sees it */
 void races_memory_gone(void *p);
 void races_unwritten(void *p, size_t bytes);
 void races_written(void *open, size_t bytes);    /* not by a kernel */

@@ -499,6 +499,34 @@ static void decode_steps(struct run *r, const size_t *s)
     close_caches(r, &c);
 }
 
+/* A norm that only a product needs, then the same one whose rows are read.  shape: rows, columns, steps of each */
+static void fleeting_steps(struct run *r, const size_t *s)
+{
+    size_t m = s[0], n = s[1], weight[4] = {m, n, n, 0};
+    struct weight *w = case_weight(r, weight);
+    struct rows x = random_rows(r, m, n, 1), h = random_rows(r, m, n, 1),
+                y = random_rows(r, m, n, 1);
+    const float *ones = run_random(r, n, 1);
+    for (size_t step = 0; step < 2 * s[2]; step++) {
+        bool fleeting = step < s[2];
+        if (r->b->op->step_begin)
+            r->b->op->step_begin(r->b);
+        r->b->op->norm(r->b, &(struct norm){.m = m,
+                                            .heads = 1,
+                                            .c = n,
+                                            .x = x,
+                                            .y = h,
+                                            .w = ones,
+                                            .eps = 1e-6f,
+                                            .fleeting = fleeting});
+        r->b->op->linear(r->b, &(struct linear){.w = w, .m = m, .x = h, .y = y});
+        if (r->b->op->step_end)
+            r->b->op->step_end(r->b);
+        emit_rows(r, fleeting ? y : h, m, n);
+    }
+    r->b->op->weight_free(r->b, w);
+}
+
 /* Runs them on a device of their own; returns the graphs that were launched. */
 static unsigned long long steps_on(const char *device, enum precision precision,
                                    const struct op_case *c, struct run *r)
@@ -537,6 +565,8 @@ static void repeated_steps_are_graphs(void)
 {
     static const struct op_case few = {"steps", decode_steps, {6, 0, 12}, 0};
     static const struct op_case views = {"steps", decode_steps, {3, 2, 9}, 0};
+    static const struct op_case rows = {"fleeting rows", fleeting_steps, {5, 40, 5}, 0};
+    steps_of(&rows, PRECISION_BF16, 6);
     steps_of(&few, PRECISION_EXACT, 10);
     steps_of(&few, PRECISION_BF16, 10);
     steps_of(&views, PRECISION_F32, 7);
