@@ -76,6 +76,7 @@ void cuda_attention_backward(struct backend *b, const struct attention_grad *a)
     size_t n = plan->n_rows * plan->n_heads;
     if (plan->n_items == 0 || n == 0)
         return;
+    ASSERT(plan->every_key);
     float *d = f.take<float>(n);
     g.a = args_of(a->kv, a->layer, plan);
     g.a.q = a->q;

@@ -368,6 +368,8 @@ struct sharers {
 struct attn_plan {
     size_t n_heads, n_kv_heads, n_rows;
     bool covered; /* every row belongs to a sequence */
+    bool
+        every_key; /* has its row in the batch: there may be a gradient, whose lists are sent only then */
     struct host_seqs s;
     char *host, *memory;
     size_t bytes;

@@ -223,13 +223,15 @@ static void fill_seqs(struct cuda *c, struct attn_plan *plan)
         size_t end = (size_t)to[i].own + own, shared_end = (size_t)to[i].shared + shared;
         n_pages = end > n_pages ? end : n_pages;
         n_pages = shared_end > n_pages ? shared_end : n_pages;
-        for (size_t k = 0; k < own; k++)
+        for (size_t k = 0; k < own && plan->every_key; k++)
             blocks[plan->n_blocks++] = {(int32_t)i, (int32_t)k};
     }
-    fill_sharers(plan);
     memcpy(pages, s->pages, n_pages * sizeof *pages);
     send(c, plan, plan->seqs, s->n * sizeof *to);
     send(c, plan, plan->pages, n_pages * sizeof *pages);
+    if (!plan->every_key)
+        return;
+    fill_sharers(plan);
     send(c, plan, plan->blocks, plan->n_blocks * sizeof *blocks);
     send(c, plan, plan->sharers, s->n * sizeof(struct sharers));
 }
@@ -265,7 +267,8 @@ static void fill_items(struct cuda *c, struct attn_plan *plan, size_t tile, bool
             to[plan->n_items++] = {(int32_t)i, 1, (int32_t)row, (int32_t)rows};
         }
     }
-    send(c, plan, plan->items, plan->n_items * sizeof *to);
+    if (stacks || plan->every_key)
+        send(c, plan, plan->items, plan->n_items * sizeof *to);
 }
 
 /* ---- strips, for tensor cores ----
@@ -437,10 +440,12 @@ void cuda_plan_set(struct backend *b, struct attn_plan *plan, const struct attn_
     host_seqs_set(&plan->s, seqs, n_seqs);
     size_t rows = 0;
     plan->n_rows = plan->longest = plan->n_items = 0;
+    plan->every_key = true;
     for (size_t i = 0; i < n_seqs; i++) {
         plan->n_rows = seqs[i].row + seqs[i].n_rows;
         rows += seqs[i].n_rows;
         plan->longest = seqs[i].n_rows > plan->longest ? seqs[i].n_rows : plan->longest;
+        plan->every_key = plan->every_key && seqs[i].n_rows == seqs[i].n_keys;
     }
     plan->covered = rows == plan->n_rows;
     if (n_seqs == 0)

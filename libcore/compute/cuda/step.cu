@@ -38,23 +38,28 @@ struct steps {
     struct sequence kept[KEPT];
 };
 
-static void *append(struct bytes *b, const void *p, size_t n)
+/* Room for n more, to be filled at once. */
+static inline char *extend(struct bytes *b, size_t n)
 {
     if (b->n + n > b->cap) {
         b->cap = 2 * (b->n + n);
         b->p = static_cast<char *>(xrealloc(b->p, b->cap, 1));
     }
-    char *to = b->p + b->n;
-    memcpy(to, p, n);
     b->n += n;
-    return to;
+    return b->p + b->n - n;
+}
+
+static inline void append(struct bytes *b, const void *p, size_t n)
+{
+    memcpy(extend(b, n), p, n);
 }
 
 /* ---- keys: whatever a launch depends on, without the gaps of structures ---- */
 
 template <typename... T> static void key_add(struct bytes *key, const T &...values)
 {
-    ((void)append(key, &values, sizeof values), ...);
+    char *to = extend(key, (sizeof values + ...));
+    ((memcpy(to, &values, sizeof values), to += sizeof values), ...);
 }
 
 static void key_weight(struct bytes *key, const struct weight *w)
